@@ -1,0 +1,47 @@
+/* profile.h: what is known of one phone model, as data (NAME.cfg in profiles_dir).
+ *
+ * Immutable once loaded; owned by the configuration. Rules are tried in order, the first that matches decides, none
+ * matching denies. */
+#ifndef POLICY_ACCESS_PROFILE_H
+#define POLICY_ACCESS_PROFILE_H
+
+#include "policy/auth/phone_auth.h"
+#include "policy/base/request.h"
+
+/* One of a rule's three ways to look at parameters (query and body together). */
+enum rule_params {
+    RULE_PARAMS_ABSENT, /* no `parameters` key. allow: the request has no parameter and no body; deny: looks at neither */
+    RULE_PARAMS_LISTED, /* allow: every parameter is in the list; deny: one in the list is enough */
+    RULE_PARAMS_ANY,    /* [ "*" ]: looks at neither parameters nor body, so any body streams through */
+};
+
+struct rule {
+    struct str name;  /* in records; unique within the profile */
+    struct str class; /* a deny rule that a grant's `allow` lifts: "factory-reset", ...; empty: never lifted */
+    struct str reason; /* shown to the person; may be empty */
+    const struct str *roles;
+    size_t role_count; /* 0: every role */
+    uint32_t methods;  /* bit 1u << enum method; 0: every method */
+    const struct str *paths; /* patterns, "*" is any run of characters, '/' included */
+    size_t path_count;
+    enum rule_params params;
+    const struct str *param_names;
+    size_t param_count;
+    bool allow;
+    struct str file; /* where it stands, for explain and records */
+    unsigned line;
+};
+
+struct profile {
+    struct str name;
+    enum phone_login login;
+    unsigned concurrent_requests; /* in flight at one phone: 1..256 */
+    bool case_insensitive_paths;
+    bool keep_alive_header;                /* send "Connection: keep-alive" ... */
+    const struct str *no_keep_alive_header; /* ... but not on these path patterns */
+    size_t no_keep_alive_count;
+    const struct rule *rules;
+    size_t rule_count;
+};
+
+#endif

@@ -1,0 +1,42 @@
+#include "policy/base/outbuf.h"
+
+#include <string.h>
+
+void outbuf_init(struct outbuf *out, char *memory, size_t cap) {
+    *out = (struct outbuf){.ptr = memory, .cap = cap};
+}
+
+void outbuf_put(struct outbuf *out, struct str s) {
+    if (s.len > out->cap - out->len) {
+        out->full = true;
+        return;
+    }
+    if (s.len > 0) memcpy(out->ptr + out->len, s.ptr, s.len);
+    out->len += s.len;
+}
+
+void outbuf_char(struct outbuf *out, char c) {
+    outbuf_put(out, (struct str){&c, 1});
+}
+
+void outbuf_u64(struct outbuf *out, uint64_t value) {
+    char digits[20];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    outbuf_put(out, (struct str){digits + at, sizeof(digits) - at});
+}
+
+void outbuf_hex(struct outbuf *out, const uint8_t *bytes, size_t len) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
+        outbuf_put(out, (struct str){pair, 2});
+    }
+}
+
+struct str outbuf_str(const struct outbuf *out) {
+    return (struct str){out->ptr, out->len};
+}

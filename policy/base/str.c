@@ -1,0 +1,179 @@
+#include "policy/base/str.h"
+
+#include <string.h>
+
+struct str str_of(const char *text) {
+    return text ? (struct str){text, strlen(text)} : STR_NONE;
+}
+
+struct str str_part(struct str s, size_t from, size_t len) {
+    if (from > s.len) from = s.len;
+    if (len > s.len - from) len = s.len - from;
+    return (struct str){s.ptr ? s.ptr + from : NULL, len};
+}
+
+static bool is_ows(char c) {
+    return c == ' ' || c == '\t';
+}
+
+struct str str_trim(struct str s) {
+    while (s.len > 0 && is_ows(s.ptr[0])) s = str_part(s, 1, s.len);
+    while (s.len > 0 && is_ows(s.ptr[s.len - 1])) s.len--;
+    return s;
+}
+
+bool str_equal(struct str a, struct str b) {
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+char ascii_lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool str_equal_icase(struct str a, struct str b) {
+    if (a.len != b.len) return false;
+    for (size_t i = 0; i < a.len; i++) {
+        if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i])) return false;
+    }
+    return true;
+}
+
+bool str_starts_with(struct str s, struct str prefix) {
+    return s.len >= prefix.len && str_equal(str_part(s, 0, prefix.len), prefix);
+}
+
+bool str_starts_with_icase(struct str s, struct str prefix) {
+    return s.len >= prefix.len && str_equal_icase(str_part(s, 0, prefix.len), prefix);
+}
+
+bool str_ends_with(struct str s, struct str suffix) {
+    return s.len >= suffix.len && str_equal(str_part(s, s.len - suffix.len, suffix.len), suffix);
+}
+
+size_t str_find(struct str s, char c, size_t from) {
+    if (from >= s.len) return s.len;
+    const char *hit = memchr(s.ptr + from, c, s.len - from);
+    return hit ? (size_t)(hit - s.ptr) : s.len;
+}
+
+bool str_split(struct str *rest, char sep, struct str *piece) {
+    if (rest->ptr == NULL) return false;
+    size_t end = str_find(*rest, sep, 0);
+    *piece = str_part(*rest, 0, end);
+    *rest = end == rest->len ? STR_NONE : str_part(*rest, end + 1, rest->len);
+    return true;
+}
+
+bool str_to_u64(struct str s, uint64_t max, uint64_t *value) {
+    if (s.len == 0) return false;
+    uint64_t v = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        if (!ascii_is_digit(s.ptr[i])) return false;
+        uint64_t digit = (uint64_t)(s.ptr[i] - '0');
+        if (v > (UINT64_MAX - digit) / 10) return false;
+        v = v * 10 + digit;
+    }
+    if (v > max) return false;
+    *value = v;
+    return true;
+}
+
+static uint64_t rotl(uint64_t x, int b) {
+    return (x << b) | (x >> (64 - b));
+}
+
+static void sip_round(uint64_t v[4]) {
+    v[0] += v[1];
+    v[1] = rotl(v[1], 13) ^ v[0];
+    v[0] = rotl(v[0], 32);
+    v[2] += v[3];
+    v[3] = rotl(v[3], 16) ^ v[2];
+    v[0] += v[3];
+    v[3] = rotl(v[3], 21) ^ v[0];
+    v[2] += v[1];
+    v[1] = rotl(v[1], 17) ^ v[2];
+    v[2] = rotl(v[2], 32);
+}
+
+static void sip_word(uint64_t v[4], uint64_t m) {
+    v[3] ^= m;
+    sip_round(v);
+    sip_round(v);
+    v[0] ^= m;
+}
+
+/* SipHash-2-4 (Aumasson, Bernstein 2012): table keys that a peer cannot steer into one bucket. */
+uint64_t str_hash(struct str s, const uint64_t key[2], bool fold) {
+    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
+                     key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
+    uint64_t word = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = fold ? ascii_lower(s.ptr[i]) : s.ptr[i];
+        word |= (uint64_t)(unsigned char)c << (8 * (i % 8));
+        if (i % 8 == 7) {
+            sip_word(v, word);
+            word = 0;
+        }
+    }
+    sip_word(v, word | (uint64_t)(s.len & 0xff) << 56);
+    v[2] ^= 0xff;
+    for (int i = 0; i < 4; i++) sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+bool str_list_has(struct str list, struct str token) {
+    struct str piece;
+    while (str_split(&list, ',', &piece)) {
+        if (str_equal_icase(str_trim(piece), token)) return true;
+    }
+    return false;
+}
+
+bool ascii_is_alpha(char c) {
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'z';
+}
+
+bool ascii_is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+int ascii_hex_value(char c) {
+    if (ascii_is_digit(c)) return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool ascii_is_hex(char c) {
+    return ascii_hex_value(c) >= 0;
+}
+
+bool ascii_is_tchar(char c) {
+    if (ascii_is_alpha(c) || ascii_is_digit(c)) return true;
+    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+/* Length of the well-formed UTF-8 sequence at `p`, 0 where there is none (RFC 3629 section 4). */
+static size_t utf8_sequence(const unsigned char *p, size_t len) {
+    if (p[0] < 0x80) return 1;
+    if (p[0] < 0xC2 || p[0] > 0xF4) return 0;
+    size_t want = p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+    if (len < want) return 0;
+    for (size_t i = 1; i < want; i++) {
+        if ((p[i] & 0xC0) != 0x80) return 0;
+    }
+    if (p[0] == 0xE0 && p[1] < 0xA0) return 0;
+    if (p[0] == 0xED && p[1] > 0x9F) return 0;
+    if (p[0] == 0xF0 && p[1] < 0x90) return 0;
+    if (p[0] == 0xF4 && p[1] > 0x8F) return 0;
+    return want;
+}
+
+bool str_is_utf8(struct str s) {
+    for (size_t i = 0; i < s.len;) {
+        size_t step = utf8_sequence((const unsigned char *)s.ptr + i, s.len - i);
+        if (step == 0) return false;
+        i += step;
+    }
+    return true;
+}

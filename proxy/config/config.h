@@ -1,0 +1,112 @@
+/* config.h: a configuration file as one immutable snapshot.
+ *
+ * config_load reads and checks everything in one run and reports every problem with file and line; a snapshot exists only
+ * when there was no error. Snapshots are reference-counted: workers and exchanges hold one each, reload swaps one pointer.
+ * Format, names, ranges and defaults: phonegate.cfg(5). */
+#ifndef PROXY_CONFIG_CONFIG_H
+#define PROXY_CONFIG_CONFIG_H
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include "policy/access/policy.h"
+
+struct config_address {
+    struct sockaddr_storage addr; /* IPv4 or IPv6, port set */
+    struct str text;              /* as written */
+};
+
+/* One address or network that may speak PROXY protocol. */
+struct config_network {
+    int family;
+    uint8_t bytes[16];
+    unsigned prefix_bits;
+};
+
+enum http_answer { HTTP_ANSWER_REFUSE, HTTP_ANSWER_REDIRECT };
+
+struct config_account {
+    struct str user; /* empty: no such account */
+    struct str password;
+};
+
+enum phone_verify { PHONE_VERIFY_PIN, PHONE_VERIFY_CA, PHONE_VERIFY_NONE };
+
+struct config_phone {
+    const struct policy_phone *policy; /* same index */
+    bool tls;                          /* url is https */
+    struct str authority;              /* host[:port] as in url: the Host header sent */
+    struct str host;                   /* without port and brackets: a name or an address literal */
+    uint16_t port;
+    struct config_account login;
+    struct config_account admin_login;
+    bool login_required; /* false: a phone that asks for no login is served all the same */
+    enum phone_verify verify;
+    const uint8_t (*pins)[32]; /* SHA-256 of the SPKI */
+    size_t pin_count;
+    struct str ca_file;
+    struct str verify_name; /* name the certificate must cover; empty: `host` */
+    struct str realm;       /* pinned realm of the phone's challenge (C14); empty: any */
+    unsigned line;
+};
+
+struct config_limits {
+    size_t header_bytes, headers, target_bytes, judged_body_bytes;
+    uint64_t body_bytes;
+    uint64_t header_ms, body_stall_ms, idle_ms;
+    uint64_t body_min_bytes_s;
+    uint64_t phone_connect_ms, phone_first_byte_ms, phone_stall_ms, queue_ms;
+    size_t queue_length, connections, connections_per_address;
+};
+
+struct config {
+    atomic_uint refs;
+    struct policy policy;
+    unsigned workers; /* 0: one per core */
+    struct {
+        const struct config_address *listen;
+        size_t listen_count;
+        struct str certificate, key; /* paths, resolved */
+        int min_version;             /* TLS1_2_VERSION or TLS1_3_VERSION */
+        const struct config_network *proxy_protocol_from;
+        size_t proxy_protocol_count;
+    } https;
+    struct {
+        const struct config_address *listen;
+        size_t listen_count;
+        enum http_answer answer;
+    } http;
+    struct {
+        struct config_address listen;
+        bool enabled;
+    } status;
+    struct {
+        uint32_t failures;
+        uint64_t window_ms, block_ms;
+    } lockout;
+    struct str state_dir; /* empty: state in memory */
+    struct {
+        struct str file; /* path, resolved, or "-" */
+        bool required;   /* access stops while records cannot be written */
+    } access_log;
+    struct config_limits limits;
+    const struct config_phone *phones; /* phones[i] goes with policy.phones[i] */
+    struct str digest_of_file;         /* 16 hex digits over all files read: policy_version in records */
+};
+
+enum config_level { CONFIG_ERROR, CONFIG_WARNING };
+
+/* Called for each problem, in the order of the file; `line` is 0 where none applies. */
+typedef void config_report(void *user, enum config_level level, const char *file, unsigned line, const char *text);
+
+enum config_result { CONFIG_OK, CONFIG_INVALID, CONFIG_UNREADABLE };
+
+/* Read `path` and all it names. On CONFIG_OK *config is a snapshot with one reference, otherwise NULL. */
+MUST_USE enum config_result config_load(const char *path, config_report *report, void *user, struct config **config);
+
+struct config *config_hold(struct config *config);
+/* The last release wipes secrets and frees everything. NULL is fine. */
+void config_release(struct config *config);
+
+#endif
