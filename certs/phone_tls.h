@@ -1,7 +1,8 @@
 /* phone_tls.h: proving that a phone is the phone (T13, T16).
  *
- * Each phone has a context of its own, so a floor lowered for one old phone touches no other. Verified by pin (SHA-256 of
- * the SPKI, compared in constant time), by CA and name, or not at all where its entry says so; never by accident. */
+ * Each phone has a context of its own, so a floor lowered for one old phone touches no other.
+ * Verified by pin (SHA-256 of the SPKI, compared in constant time), by CA and name, or not at all
+ * where its entry says so; never by accident. */
 #ifndef CERTS_PHONE_TLS_H
 #define CERTS_PHONE_TLS_H
 
@@ -13,20 +14,24 @@ struct phone_tls_settings {
     const uint8_t (*pins)[32]; /* copied */
     size_t pin_count;          /* above 0: one of them must equal */
     const char *ca_file;       /* NULL: no CA */
-    struct str name;           /* with ca_file: name or address literal the certificate must cover */
-    bool verify_none;          /* must be set when there is neither pin nor CA */
+    struct str name;  /* with ca_file: name or address literal the certificate must cover */
+    bool verify_none; /* must be set when there is neither pin nor CA */
 };
 
 struct phone_tls;
 
-/* NULL on failure with one line in `error`. Settings that would verify nothing without saying so are refused. */
-struct phone_tls *phone_tls_new(const struct phone_tls_settings *settings, char *error, size_t error_len);
+/* NULL on failure with one line in `error`. Settings that would verify nothing without saying so
+ * are refused. */
+struct phone_tls *phone_tls_new(const struct phone_tls_settings *settings, char *error,
+                                size_t error_len);
 void phone_tls_free(struct phone_tls *tls);
 
-/* A fresh client SSL, SNI set where `host` is a name, the last session offered. Thread-safe. NULL when out of memory. */
+/* A fresh client SSL, SNI set where `host` is a name, the last session offered. Thread-safe. NULL
+ * when out of memory. */
 SSL *phone_tls_connect(struct phone_tls *tls, struct str host);
 
-/* Why verification failed on this connection: "pin_mismatch", "ca_mismatch", "name_mismatch", "expired", or NULL. */
+/* Why verification failed on this connection: "pin_mismatch", "ca_mismatch", "name_mismatch",
+ * "expired", or NULL. */
 const char *phone_tls_refusal(const SSL *ssl);
 
 /* SHA-256 of the SPKI of the certificate the phone showed; false where it showed none. */

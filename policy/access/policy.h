@@ -1,6 +1,7 @@
 /* policy.h: everything decide() knows, as one immutable structure inside a configuration snapshot.
  *
- * Built by proxy/config, read by any thread. Owned by the snapshot; all slices live as long as it does. */
+ * Built by proxy/config, read by any thread. Owned by the snapshot; all slices live as long as it
+ * does. */
 #ifndef POLICY_ACCESS_POLICY_H
 #define POLICY_ACCESS_POLICY_H
 
@@ -24,7 +25,8 @@ struct grant {
 struct policy_phone {
     struct str id;   /* [A-Za-z0-9._-]+, unique */
     struct str name; /* for people, UTF-8; the id where none is given */
-    struct str host; /* reached by this name; lower case, no port, no trailing dot; empty: by path only */
+    struct str
+        host; /* reached by this name; lower case, no port, no trailing dot; empty: by path only */
     const struct profile *profile;
     bool has_admin_login;
     size_t index; /* position in policy.phones: the proxy's own tables use it too */
@@ -39,7 +41,8 @@ struct policy {
     size_t portal_host_count;
     const struct policy_phone *phones;
     size_t phone_count;
-    const struct grant *grants; /* in order: the first that names the user and covers the phone counts */
+    const struct grant
+        *grants; /* in order: the first that names the user and covers the phone counts */
     size_t grant_count;
     const struct route_index *routes;
     uint64_t judged_body_bytes; /* a body that a rule must judge may be this long */

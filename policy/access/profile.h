@@ -1,7 +1,7 @@
 /* profile.h: what is known of one phone model, as data (NAME.cfg in profiles_dir).
  *
- * Immutable once loaded; owned by the configuration. Rules are tried in order, the first that matches decides, none
- * matching denies. */
+ * Immutable once loaded; owned by the configuration. Rules are tried in order, the first that
+ * matches decides, none matching denies. */
 #ifndef POLICY_ACCESS_PROFILE_H
 #define POLICY_ACCESS_PROFILE_H
 
@@ -10,18 +10,21 @@
 
 /* One of a rule's three ways to look at parameters (query and body together). */
 enum rule_params {
-    RULE_PARAMS_ABSENT, /* no `parameters` key. allow: the request has no parameter and no body; deny: looks at neither */
+    RULE_PARAMS_ABSENT, /* no `parameters` key. allow: the request has no parameter and no body;
+                           deny: looks at neither */
     RULE_PARAMS_LISTED, /* allow: every parameter is in the list; deny: one in the list is enough */
-    RULE_PARAMS_ANY,    /* [ "*" ]: looks at neither parameters nor body, so any body streams through */
+    RULE_PARAMS_ANY, /* [ "*" ]: looks at neither parameters nor body, so any body streams through
+                      */
 };
 
 struct rule {
-    struct str name;  /* in records; unique within the profile */
-    struct str class; /* a deny rule that a grant's `allow` lifts: "factory-reset", ...; empty: never lifted */
+    struct str name;   /* in records; unique within the profile */
+    struct str class;  /* a deny rule that a grant's `allow` lifts: "factory-reset", ...; empty:
+                          never lifted */
     struct str reason; /* shown to the person; may be empty */
     const struct str *roles;
-    size_t role_count; /* 0: every role */
-    uint32_t methods;  /* bit 1u << enum method; 0: every method */
+    size_t role_count;       /* 0: every role */
+    uint32_t methods;        /* bit 1u << enum method; 0: every method */
     const struct str *paths; /* patterns, "*" is any run of characters, '/' included */
     size_t path_count;
     enum rule_params params;
@@ -37,7 +40,7 @@ struct profile {
     enum phone_login login;
     unsigned concurrent_requests; /* in flight at one phone: 1..256 */
     bool case_insensitive_paths;
-    bool keep_alive_header;                /* send "Connection: keep-alive" ... */
+    bool keep_alive_header;                 /* send "Connection: keep-alive" ... */
     const struct str *no_keep_alive_header; /* ... but not on these path patterns */
     size_t no_keep_alive_count;
     const struct rule *rules;

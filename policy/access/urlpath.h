@@ -1,8 +1,9 @@
 /* urlpath.h: one spelling for every path, or none.
  *
- * One pass: percent-escapes are decoded once and the path is written anew. What could be read in two ways is refused:
- * dot segments, "//", and, raw or escaped, '/', '\', '?', '#', ';', '%' followed by two hex digits (a double escape), control octets, DEL,
- * raw non-ASCII, and octets that are not UTF-8 (U01-U04 of tests/vectors/README.md). What is judged is what is sent. */
+ * One pass: percent-escapes are decoded once and the path is written anew. What could be read in
+ * two ways is refused: dot segments, "//", and, raw or escaped, '/', '\', '?', '#', ';', '%'
+ * followed by two hex digits (a double escape), control octets, DEL, raw non-ASCII, and octets that
+ * are not UTF-8 (U01-U04 of tests/vectors/README.md). What is judged is what is sent. */
 #ifndef POLICY_ACCESS_URLPATH_H
 #define POLICY_ACCESS_URLPATH_H
 
@@ -11,7 +12,8 @@
 
 struct urlpath {
     struct str decoded; /* for comparing: every escape undone */
-    struct str encoded; /* for sending: '/' first, upper-case escapes, only pchar and '/' unescaped */
+    struct str
+        encoded; /* for sending: '/' first, upper-case escapes, only pchar and '/' unescaped */
 };
 
 enum urlpath_verdict {
@@ -23,11 +25,13 @@ enum urlpath_verdict {
 };
 
 /* Canonicalise the raw path `raw` (no query) into the arena. */
-MUST_USE enum urlpath_verdict urlpath_canonical(struct str raw, struct arena *arena, struct urlpath *path);
+MUST_USE enum urlpath_verdict urlpath_canonical(struct str raw, struct arena *arena,
+                                                struct urlpath *path);
 const char *urlpath_verdict_str(enum urlpath_verdict verdict);
 
-/* Does `pattern` ("*" is any run of characters, the empty one included; everything else is itself) cover `text`? Linear
- * memory none, time at most |pattern| * |text|. `fold` compares ASCII letters without case. */
+/* Does `pattern` ("*" is any run of characters, the empty one included; everything else is itself)
+ * cover `text`? Linear memory none, time at most |pattern| * |text|. `fold` compares ASCII letters
+ * without case. */
 bool urlpath_matches(struct str pattern, struct str text, bool fold);
 
 #endif

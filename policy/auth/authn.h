@@ -1,8 +1,9 @@
 /* authn.h: does this request prove a person (RFC 7616, server side)?
  *
- * Checks V01-V31 of tests/vectors/README.md. The order of the checks is a decision: shape, then nonce signature, then the
- * response, and only a response that verified makes expiry or replay a recoverable `stale`. An unknown user costs the
- * same work and gets the same answer as a wrong password. Nothing is stored for a stranger. */
+ * Checks V01-V31 of tests/vectors/README.md. The order of the checks is a decision: shape, then
+ * nonce signature, then the response, and only a response that verified makes expiry or replay a
+ * recoverable `stale`. An unknown user costs the same work and gets the same answer as a wrong
+ * password. Nothing is stored for a stranger. */
 #ifndef POLICY_AUTH_AUTHN_H
 #define POLICY_AUTH_AUTHN_H
 
@@ -12,7 +13,8 @@
 #include "policy/base/outbuf.h"
 #include "policy/base/request.h"
 
-#define AUTHN_CLAIMED_MAX 64 /* octets of a claimed name that are kept; it may be a password typed into the wrong box */
+#define AUTHN_CLAIMED_MAX                                                                          \
+    64 /* octets of a claimed name that are kept; it may be a password typed into the wrong box */
 
 struct digest_settings {
     struct str realm;                    /* printable ASCII without '"' and '\' */
@@ -29,26 +31,26 @@ enum authn_verdict {
 };
 
 /* Stable names for records; never mixed: a replay is not a wrong password. */
-#define AUTHN_REASONS(X)                                                                                               \
-    X(OK, "ok")                                                                                                        \
-    X(NO_CREDENTIALS, "no_credentials")                                                                                \
-    X(OTHER_SCHEME, "other_scheme")                                                                                    \
-    X(MALFORMED, "authorization_malformed")                                                                            \
-    X(REPEATED, "authorization_repeated")                                                                              \
-    X(TOO_LONG, "authorization_too_long")                                                                              \
-    X(MISSING_FIELD, "authorization_missing_field")                                                                    \
-    X(BAD_FIELD, "authorization_bad_field")                                                                            \
-    X(URI_MISMATCH, "uri_mismatch")                                                                                    \
-    X(REALM_MISMATCH, "realm_mismatch")                                                                                \
-    X(OPAQUE_MISMATCH, "opaque_mismatch")                                                                              \
-    X(ALGORITHM_NOT_OFFERED, "algorithm_not_offered")                                                                  \
-    X(QOP_NOT_OFFERED, "qop_not_offered")                                                                              \
-    X(NONCE_UNKNOWN, "nonce_unknown")                                                                                  \
-    X(NONCE_EXPIRED, "nonce_expired")                                                                                  \
-    X(NONCE_OTHER_INSTANCE, "nonce_other_instance")                                                                    \
-    X(NONCE_EVICTED, "nonce_evicted")                                                                                  \
-    X(NC_REPLAYED, "nc_replayed")                                                                                      \
-    X(UNKNOWN_USER, "unknown_user")                                                                                    \
+#define AUTHN_REASONS(X)                                                                           \
+    X(OK, "ok")                                                                                    \
+    X(NO_CREDENTIALS, "no_credentials")                                                            \
+    X(OTHER_SCHEME, "other_scheme")                                                                \
+    X(MALFORMED, "authorization_malformed")                                                        \
+    X(REPEATED, "authorization_repeated")                                                          \
+    X(TOO_LONG, "authorization_too_long")                                                          \
+    X(MISSING_FIELD, "authorization_missing_field")                                                \
+    X(BAD_FIELD, "authorization_bad_field")                                                        \
+    X(URI_MISMATCH, "uri_mismatch")                                                                \
+    X(REALM_MISMATCH, "realm_mismatch")                                                            \
+    X(OPAQUE_MISMATCH, "opaque_mismatch")                                                          \
+    X(ALGORITHM_NOT_OFFERED, "algorithm_not_offered")                                              \
+    X(QOP_NOT_OFFERED, "qop_not_offered")                                                          \
+    X(NONCE_UNKNOWN, "nonce_unknown")                                                              \
+    X(NONCE_EXPIRED, "nonce_expired")                                                              \
+    X(NONCE_OTHER_INSTANCE, "nonce_other_instance")                                                \
+    X(NONCE_EVICTED, "nonce_evicted")                                                              \
+    X(NC_REPLAYED, "nc_replayed")                                                                  \
+    X(UNKNOWN_USER, "unknown_user")                                                                \
     X(WRONG_RESPONSE, "wrong_response")
 
 enum authn_reason {
@@ -60,11 +62,13 @@ enum authn_reason {
 struct authn_result {
     enum authn_verdict verdict;
     enum authn_reason reason;
-    const struct user *user;     /* proven; NULL unless AUTHN_OK or AUTHN_STALE */
-    struct str claimed;          /* slice of the header, cut at AUTHN_CLAIMED_MAX; empty where none was given */
-    bool claimed_is_known;       /* a user of this name exists: only then may the record hold it in clear */
-    bool counts_as_failure;      /* a wrong response on a nonce we signed: the lockout counts it */
-    enum hash_alg algorithm;     /* of the answer, once known */
+    const struct user *user; /* proven; NULL unless AUTHN_OK or AUTHN_STALE */
+    struct str
+        claimed; /* slice of the header, cut at AUTHN_CLAIMED_MAX; empty where none was given */
+    bool claimed_is_known;  /* a user of this name exists: only then may the record hold it in clear
+                             */
+    bool counts_as_failure; /* a wrong response on a nonce we signed: the lockout counts it */
+    enum hash_alg algorithm; /* of the answer, once known */
 };
 
 struct authn_ctx {
@@ -76,11 +80,13 @@ struct authn_ctx {
 };
 
 /* Judge the request's Authorization. Allocates nothing. */
-void authn_check(const struct authn_ctx *ctx, const struct request_view *req, struct authn_result *result);
+void authn_check(const struct authn_ctx *ctx, const struct request_view *req,
+                 struct authn_result *result);
 
-/* Write one complete header line per algorithm, each "WWW-Authenticate: Digest ...\r\n", all on one fresh nonce. */
-void authn_write_challenge(const struct authn_ctx *ctx, bool stale, const uint8_t random[NONCE_RANDOM_LEN],
-                           struct outbuf *out);
+/* Write one complete header line per algorithm, each "WWW-Authenticate: Digest ...\r\n", all on one
+ * fresh nonce. */
+void authn_write_challenge(const struct authn_ctx *ctx, bool stale,
+                           const uint8_t random[NONCE_RANDOM_LEN], struct outbuf *out);
 
 const char *authn_reason_str(enum authn_reason reason);
 

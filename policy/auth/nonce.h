@@ -1,14 +1,16 @@
 /* nonce.h: nonces that cost nothing until a person has proved who they are.
  *
- * A nonce is its issue time, random bits and the id of the instance that made it, signed with a server key; nothing is
- * stored when it is issued. The first right answer makes an entry in a bounded table, with a bitmap of the nonce counts
- * (nc) already seen, so that requests may arrive out of order and none is ever accepted twice. The rules of eviction
- * stand in the design: an entry belongs to the user who proved it; a user holds at most NONCE_PER_USER; beyond that the
- * user's oldest goes and only that user's horizon rises; the table's own horizon moves only when the whole table is full.
- * What lies behind a horizon is stale, never accepted again.
+ * A nonce is its issue time, random bits and the id of the instance that made it, signed with a
+ * server key; nothing is stored when it is issued. The first right answer makes an entry in a
+ * bounded table, with a bitmap of the nonce counts (nc) already seen, so that requests may arrive
+ * out of order and none is ever accepted twice. The rules of eviction stand in the design: an entry
+ * belongs to the user who proved it; a user holds at most NONCE_PER_USER; beyond that the user's
+ * oldest goes and only that user's horizon rises; the table's own horizon moves only when the whole
+ * table is full. What lies behind a horizon is stale, never accepted again.
  *
- * The table is shared by all workers. policy knows no threads: the caller lends a lock, and each function says whether it
- * takes it. Times are milliseconds of one clock that never goes back (the caller's). */
+ * The table is shared by all workers. policy knows no threads: the caller lends a lock, and each
+ * function says whether it takes it. Times are milliseconds of one clock that never goes back (the
+ * caller's). */
 #ifndef POLICY_AUTH_NONCE_H
 #define POLICY_AUTH_NONCE_H
 
@@ -16,10 +18,11 @@
 #include "policy/base/outbuf.h"
 #include "policy/base/str.h"
 
-#define NONCE_KEY_LEN 32
+#define NONCE_KEY_LEN    32
 #define NONCE_RANDOM_LEN 16
-#define NONCE_TEXT_MAX 96  /* characters of a nonce as sent */
-#define NONCE_WINDOW 64    /* how far behind the highest nc seen a late one is still accepted; at least 64 */
+#define NONCE_TEXT_MAX   96 /* characters of a nonce as sent */
+#define NONCE_WINDOW                                                                               \
+    64 /* how far behind the highest nc seen a late one is still accepted; at least 64 */
 #define NONCE_PER_USER 256 /* live entries of one user */
 
 /* A lock lent by the caller; both functions may be NULL (one thread). */
@@ -31,10 +34,11 @@ struct policy_lock {
 
 struct nonce_table;
 
-/* `capacity` entries in all (rounded up to what the table needs); `instance` is drawn at random at start. The key is
- * copied and wiped when the table is freed. */
-struct nonce_table *nonce_table_new(size_t capacity, const uint8_t key[NONCE_KEY_LEN], uint64_t instance,
-                                    const uint64_t hash_key[2], struct policy_lock lock);
+/* `capacity` entries in all (rounded up to what the table needs); `instance` is drawn at random at
+ * start. The key is copied and wiped when the table is freed. */
+struct nonce_table *nonce_table_new(size_t capacity, const uint8_t key[NONCE_KEY_LEN],
+                                    uint64_t instance, const uint64_t hash_key[2],
+                                    struct policy_lock lock);
 void nonce_table_free(struct nonce_table *t);
 size_t nonce_table_live(const struct nonce_table *t);
 
@@ -50,8 +54,8 @@ enum nonce_verdict {
 };
 
 /* Judge a nonce without regard to nc and users. May take the lock. */
-MUST_USE enum nonce_verdict nonce_check(struct nonce_table *t, struct hasher *h, struct str nonce, uint64_t now_ms,
-                                        uint64_t lifetime_ms);
+MUST_USE enum nonce_verdict nonce_check(struct nonce_table *t, struct hasher *h, struct str nonce,
+                                        uint64_t now_ms, uint64_t lifetime_ms);
 
 enum nonce_use {
     NONCE_USE_OK,       /* first time: noted */
@@ -59,9 +63,10 @@ enum nonce_use {
     NONCE_USE_EVICTED,  /* behind a horizon, or proved by another user */
 };
 
-/* Note that `user` (its stable 64-bit key) gave a right response with this FRESH nonce and `nc`. Takes the lock; call it
- * only after the response was verified. Never accepts the same nonce and nc twice, whatever the table's state. */
-MUST_USE enum nonce_use nonce_use(struct nonce_table *t, struct str nonce, uint64_t user, uint32_t nc, uint64_t now_ms,
-                                  uint64_t lifetime_ms);
+/* Note that `user` (its stable 64-bit key) gave a right response with this FRESH nonce and `nc`.
+ * Takes the lock; call it only after the response was verified. Never accepts the same nonce and nc
+ * twice, whatever the table's state. */
+MUST_USE enum nonce_use nonce_use(struct nonce_table *t, struct str nonce, uint64_t user,
+                                  uint32_t nc, uint64_t now_ms, uint64_t lifetime_ms);
 
 #endif

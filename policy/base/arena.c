@@ -3,7 +3,8 @@
 #include <stdalign.h>
 #include <string.h>
 
-/* 4 KiB less the header of malloc: a request's view, decision and rewritten target fit into one block. */
+/* 4 KiB less the header of malloc: a request's view, decision and rewritten target fit into one
+ * block. */
 #define BLOCK_SIZE (4096 - 64)
 
 struct arena_block {

@@ -1,7 +1,8 @@
 /* arena.h: memory that lives as long as one request.
  *
- * An arena hands out pieces from blocks and gives all of them back at once. What a peer can make it grow by is capped:
- * at the cap arena_alloc returns NULL and the caller refuses the request. One owner, one thread. */
+ * An arena hands out pieces from blocks and gives all of them back at once. What a peer can make it
+ * grow by is capped: at the cap arena_alloc returns NULL and the caller refuses the request. One
+ * owner, one thread. */
 #ifndef POLICY_BASE_ARENA_H
 #define POLICY_BASE_ARENA_H
 
@@ -19,7 +20,8 @@ struct arena {
 /* An empty arena that may hand out `cap` bytes; allocates nothing yet. */
 void arena_init(struct arena *a, size_t cap);
 
-/* `size` bytes, aligned for any type, not cleared; NULL when the cap is reached. Valid until the reset. */
+/* `size` bytes, aligned for any type, not cleared; NULL when the cap is reached. Valid until the
+ * reset. */
 MUST_USE void *arena_alloc(struct arena *a, size_t size);
 
 /* A copy of `s` in the arena, NUL behind it (not counted). On exhaustion .ptr is NULL. */

@@ -1,7 +1,7 @@
 /* bytes.h: secrets and encodings.
  *
- * Anything a peer could learn by timing is compared with bytes_equal_ct; anything secret is wiped before its memory is
- * given back. */
+ * Anything a peer could learn by timing is compared with bytes_equal_ct; anything secret is wiped
+ * before its memory is given back. */
 #ifndef POLICY_BASE_BYTES_H
 #define POLICY_BASE_BYTES_H
 
@@ -20,8 +20,8 @@ MUST_USE bool bytes_from_hex(struct str hex, uint8_t *out, size_t len);
 #define BYTES_B64_LEN(n) (((n)*4 + 2) / 3)
 void bytes_to_b64(const uint8_t *bytes, size_t len, char *out);
 
-/* Exactly BYTES_B64_LEN(len) characters; the unused low bits of the last one must be zero, so that every value has one
- * spelling. False on anything else. */
+/* Exactly BYTES_B64_LEN(len) characters; the unused low bits of the last one must be zero, so that
+ * every value has one spelling. False on anything else. */
 MUST_USE bool bytes_from_b64(struct str text, uint8_t *out, size_t len);
 
 /* Big-endian integers as they stand on the wire and in nonces. */

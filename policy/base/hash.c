@@ -26,7 +26,8 @@ static const struct hash_info infos[HASH_ALGS] = {
 struct hasher *hasher_new(void) {
     struct hasher *h = calloc(1, sizeof(*h));
     ENSURE(h != NULL);
-    for (size_t i = 0; i < HASH_ALGS; i++) h->md[i] = EVP_MD_fetch(NULL, infos[i].openssl_name, NULL);
+    for (size_t i = 0; i < HASH_ALGS; i++)
+        h->md[i] = EVP_MD_fetch(NULL, infos[i].openssl_name, NULL);
     h->ctx = EVP_MD_CTX_new();
     ENSURE(h->ctx != NULL);
     return h;
@@ -56,7 +57,8 @@ bool hash_parts(struct hasher *h, enum hash_alg alg, const struct str *parts, si
     if (h->md[alg] == NULL) return false;
     if (EVP_DigestInit_ex2(h->ctx, h->md[alg], NULL) != 1) return false;
     for (size_t i = 0; i < count; i++) {
-        if (parts[i].len > 0 && EVP_DigestUpdate(h->ctx, parts[i].ptr, parts[i].len) != 1) return false;
+        if (parts[i].len > 0 && EVP_DigestUpdate(h->ctx, parts[i].ptr, parts[i].len) != 1)
+            return false;
     }
     unsigned len = 0;
     return EVP_DigestFinal_ex(h->ctx, out, &len) == 1 && len == infos[alg].len;
@@ -75,7 +77,8 @@ bool hash_parts_hex(struct hasher *h, enum hash_alg alg, const struct str *parts
     return true;
 }
 
-bool hash_hmac_sha256(struct hasher *h, const uint8_t key[32], struct str message, uint8_t out[32]) {
+bool hash_hmac_sha256(struct hasher *h, const uint8_t key[32], struct str message,
+                      uint8_t out[32]) {
     uint8_t inner_pad[64];
     uint8_t outer_pad[64];
     memset(inner_pad, 0x36, sizeof(inner_pad));

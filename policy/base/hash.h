@@ -1,7 +1,7 @@
 /* hash.h: the hashes of HTTP Digest, fetched once and used without allocation.
  *
- * A hasher belongs to one thread. MD5 may be missing (FIPS): ask hasher_has before a configuration that needs it is
- * accepted. */
+ * A hasher belongs to one thread. MD5 may be missing (FIPS): ask hasher_has before a configuration
+ * that needs it is accepted. */
 #ifndef POLICY_BASE_HASH_H
 #define POLICY_BASE_HASH_H
 
@@ -26,16 +26,17 @@ size_t hash_len(enum hash_alg alg);
 /* The token of RFC 7616 section 6.1: "MD5", "SHA-256", "SHA-512-256". */
 struct str hash_name(enum hash_alg alg);
 
-/* The hash over all `parts`, one behind the other. False only when the algorithm is missing or libcrypto fails: the
- * caller refuses. */
+/* The hash over all `parts`, one behind the other. False only when the algorithm is missing or
+ * libcrypto fails: the caller refuses. */
 MUST_USE bool hash_parts(struct hasher *h, enum hash_alg alg, const struct str *parts, size_t count,
                          uint8_t out[HASH_MAX_LEN]);
 
 /* The same as lower-case hex: 2 * hash_len(alg) characters into `out`, no NUL. */
-MUST_USE bool hash_parts_hex(struct hasher *h, enum hash_alg alg, const struct str *parts, size_t count,
-                             char out[HASH_MAX_HEX]);
+MUST_USE bool hash_parts_hex(struct hasher *h, enum hash_alg alg, const struct str *parts,
+                             size_t count, char out[HASH_MAX_HEX]);
 
 /* HMAC-SHA-256 (RFC 2104) with a 32-byte key over `message`. */
-MUST_USE bool hash_hmac_sha256(struct hasher *h, const uint8_t key[32], struct str message, uint8_t out[32]);
+MUST_USE bool hash_hmac_sha256(struct hasher *h, const uint8_t key[32], struct str message,
+                               uint8_t out[32]);
 
 #endif

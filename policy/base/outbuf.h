@@ -1,7 +1,7 @@
 /* outbuf.h: text that is being written into memory the caller lends.
  *
- * Writing past the end is not an error at the place of writing: it sets `full`, drops what does not fit, and the one
- * check stands where the text is used. Never allocates, never NUL-terminates. */
+ * Writing past the end is not an error at the place of writing: it sets `full`, drops what does not
+ * fit, and the one check stands where the text is used. Never allocates, never NUL-terminates. */
 #ifndef POLICY_BASE_OUTBUF_H
 #define POLICY_BASE_OUTBUF_H
 

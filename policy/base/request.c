@@ -16,8 +16,9 @@ size_t request_header_count(const struct request_view *req, struct str name) {
 }
 
 static const struct str names[METHODS] = {
-    [METHOD_GET] = {"GET", 3},         [METHOD_HEAD] = {"HEAD", 4},   [METHOD_POST] = {"POST", 4},
-    [METHOD_PUT] = {"PUT", 3},         [METHOD_DELETE] = {"DELETE", 6}, [METHOD_OPTIONS] = {"OPTIONS", 7},
+    [METHOD_GET] = {"GET", 3},       [METHOD_HEAD] = {"HEAD", 4},
+    [METHOD_POST] = {"POST", 4},     [METHOD_PUT] = {"PUT", 3},
+    [METHOD_DELETE] = {"DELETE", 6}, [METHOD_OPTIONS] = {"OPTIONS", 7},
     [METHOD_PATCH] = {"PATCH", 5},
 };
 

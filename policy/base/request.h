@@ -1,8 +1,9 @@
 /* request.h: one HTTP request as policy sees it.
  *
- * All slices point into memory of the exchange and are valid until it ends. The head has passed http_strict: the method
- * is a token, the target holds printable ASCII only, names are tokens, values hold no control octet but TAB and are
- * trimmed, Host stands exactly once (or the target is in absolute form). */
+ * All slices point into memory of the exchange and are valid until it ends. The head has passed
+ * http_strict: the method is a token, the target holds printable ASCII only, names are tokens,
+ * values hold no control octet but TAB and are trimmed, Host stands exactly once (or the target is
+ * in absolute form). */
 #ifndef POLICY_BASE_REQUEST_H
 #define POLICY_BASE_REQUEST_H
 
@@ -16,7 +17,16 @@ struct header {
 enum body_kind { BODY_NONE, BODY_LENGTH, BODY_CHUNKED };
 
 /* Known methods; anything else was answered 405 or 501 before policy is asked. */
-enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_OPTIONS, METHOD_PATCH, METHODS };
+enum method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_PATCH,
+    METHODS
+};
 
 struct request_view {
     enum method method;
@@ -26,7 +36,7 @@ struct request_view {
     struct str query;       /* behind the first '?', raw; .ptr is NULL where there is no '?' */
     struct str authority;   /* Host, or the absolute form's authority, raw, port included */
     bool absolute_form;
-    unsigned minor;         /* HTTP/1.minor: 0 or 1 */
+    unsigned minor; /* HTTP/1.minor: 0 or 1 */
     const struct header *headers;
     size_t header_count;
     enum body_kind body;

@@ -1,7 +1,8 @@
 /* str.h: foreign bytes as a slice.
  *
- * A struct str is borrowed, never NUL-terminated and may hold any octet. Who owns the bytes is said where a str is
- * stored. All comparisons and character classes are ASCII; the locale is never asked. Nothing here allocates. */
+ * A struct str is borrowed, never NUL-terminated and may hold any octet. Who owns the bytes is said
+ * where a str is stored. All comparisons and character classes are ASCII; the locale is never
+ * asked. Nothing here allocates. */
 #ifndef POLICY_BASE_STR_H
 #define POLICY_BASE_STR_H
 
@@ -16,9 +17,9 @@ struct str {
     size_t len;
 };
 
-#define STR(lit) ((struct str){(lit), sizeof(lit) - 1})
-#define STR_NONE ((struct str){NULL, 0})
-#define STR_FMT "%.*s"
+#define STR(lit)   ((struct str){(lit), sizeof(lit) - 1})
+#define STR_NONE   ((struct str){NULL, 0})
+#define STR_FMT    "%.*s"
 #define STR_ARG(s) (int)(s).len, (s).ptr
 
 /* The bytes of a NUL-terminated string; NULL gives an empty str. */
@@ -39,14 +40,15 @@ bool str_ends_with(struct str s, struct str suffix);
 /* Index of the first `c` at or behind `from`; s.len where there is none. */
 size_t str_find(struct str s, char c, size_t from);
 
-/* Cut the piece before the first `sep` off `*rest`. False when *rest is used up (rest->ptr is NULL then); an empty str
- * yields one empty piece. */
+/* Cut the piece before the first `sep` off `*rest`. False when *rest is used up (rest->ptr is NULL
+ * then); an empty str yields one empty piece. */
 bool str_split(struct str *rest, char sep, struct str *piece);
 
 /* Decimal digits only, at least one, no sign; false on anything else or a value above `max`. */
 MUST_USE bool str_to_u64(struct str s, uint64_t max, uint64_t *value);
 
-/* A stable 64-bit hash with a key, for tables (SipHash-2-4). `fold` makes ASCII letters equal in both cases. */
+/* A stable 64-bit hash with a key, for tables (SipHash-2-4). `fold` makes ASCII letters equal in
+ * both cases. */
 uint64_t str_hash(struct str s, const uint64_t key[2], bool fold);
 
 /* One list of comma-separated tokens (Connection, Transfer-Encoding) has `token`, without case. */

@@ -1,8 +1,9 @@
 /* config.h: a configuration file as one immutable snapshot.
  *
- * config_load reads and checks everything in one run and reports every problem with file and line; a snapshot exists only
- * when there was no error. Snapshots are reference-counted: workers and exchanges hold one each, reload swaps one pointer.
- * Format, names, ranges and defaults: phonegate.cfg(5). */
+ * config_load reads and checks everything in one run and reports every problem with file and line;
+ * a snapshot exists only when there was no error. Snapshots are reference-counted: workers and
+ * exchanges hold one each, reload swaps one pointer. Format, names, ranges and defaults:
+ * phonegate.cfg(5). */
 #ifndef PROXY_CONFIG_CONFIG_H
 #define PROXY_CONFIG_CONFIG_H
 
@@ -92,18 +93,21 @@ struct config {
     } access_log;
     struct config_limits limits;
     const struct config_phone *phones; /* phones[i] goes with policy.phones[i] */
-    struct str digest_of_file;         /* 16 hex digits over all files read: policy_version in records */
+    struct str digest_of_file; /* 16 hex digits over all files read: policy_version in records */
 };
 
 enum config_level { CONFIG_ERROR, CONFIG_WARNING };
 
 /* Called for each problem, in the order of the file; `line` is 0 where none applies. */
-typedef void config_report(void *user, enum config_level level, const char *file, unsigned line, const char *text);
+typedef void config_report(void *user, enum config_level level, const char *file, unsigned line,
+                           const char *text);
 
 enum config_result { CONFIG_OK, CONFIG_INVALID, CONFIG_UNREADABLE };
 
-/* Read `path` and all it names. On CONFIG_OK *config is a snapshot with one reference, otherwise NULL. */
-MUST_USE enum config_result config_load(const char *path, config_report *report, void *user, struct config **config);
+/* Read `path` and all it names. On CONFIG_OK *config is a snapshot with one reference, otherwise
+ * NULL. */
+MUST_USE enum config_result config_load(const char *path, config_report *report, void *user,
+                                        struct config **config);
 
 struct config *config_hold(struct config *config);
 /* The last release wipes secrets and frees everything. NULL is fine. */
