@@ -1,0 +1,45 @@
+#include "proxy/net/io.h"
+
+#include "proxy/net/stream.h"
+
+void io_init(struct io *io, uv_loop_t *loop) {
+    *io = (struct io){.loop = loop, .bio_method = stream_bio_method_new()};
+    io->read_buffer = malloc(IO_READ_SIZE);
+    ENSURE(io->read_buffer != NULL);
+}
+
+void io_deinit(struct io *io) {
+    while (io->spare != NULL) {
+        struct io_buf *next = io->spare->next;
+        free(io->spare);
+        io->spare = next;
+    }
+    free(io->read_buffer);
+    BIO_meth_free(io->bio_method);
+}
+
+struct io_buf *io_take(struct io *io) {
+    struct io_buf *buf = io->spare;
+    if (buf != NULL) {
+        io->spare = buf->next;
+        io->spare_count--;
+    } else {
+        buf = malloc(sizeof(*buf));
+        ENSURE(buf != NULL);
+    }
+    buf->next = NULL;
+    buf->from = 0;
+    buf->len = 0;
+    return buf;
+}
+
+void io_give(struct io *io, struct io_buf *buf) {
+    if (buf == NULL) return;
+    if (io->spare_count >= IO_SPARE_MAX) {
+        free(buf);
+        return;
+    }
+    buf->next = io->spare;
+    io->spare = buf;
+    io->spare_count++;
+}

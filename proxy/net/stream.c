@@ -1,0 +1,445 @@
+#include "proxy/net/stream.h"
+
+#include <openssl/err.h>
+#include <string.h>
+
+#define WRITE_BUFS_MAX 16
+
+/* ---- the BIO between OpenSSL and our buffers ---- */
+
+static int bio_read(BIO *bio, char *out, int len) {
+    struct stream *s = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (s->cipher.len == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    size_t take = s->cipher.len < (size_t)len ? s->cipher.len : (size_t)len;
+    memcpy(out, s->cipher.ptr, take);
+    s->cipher = str_part(s->cipher, take, s->cipher.len);
+    return (int)take;
+}
+
+static void out_append(struct stream *s, const char *data, size_t len) {
+    s->unsent += len;
+    while (len > 0) {
+        if (s->out_last == NULL || s->out_last->len == IO_BUF_SIZE) {
+            struct io_buf *fresh = io_take(s->io);
+            if (s->out_last == NULL)
+                s->out_first = fresh;
+            else
+                s->out_last->next = fresh;
+            s->out_last = fresh;
+        }
+        struct io_buf *last = s->out_last;
+        size_t room = IO_BUF_SIZE - last->len;
+        size_t take = len < room ? len : room;
+        memcpy(last->data + last->len, data, take);
+        last->len += take;
+        data += take;
+        len -= take;
+    }
+}
+
+static int bio_write(BIO *bio, const char *data, int len) {
+    BIO_clear_retry_flags(bio);
+    if (len > 0) out_append(BIO_get_data(bio), data, (size_t)len);
+    return len;
+}
+
+static long bio_ctrl(BIO *bio, int cmd, long num, void *ptr) {
+    (void)bio;
+    (void)num;
+    (void)ptr;
+    return cmd == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+static int bio_create(BIO *bio) {
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+BIO_METHOD *stream_bio_method_new(void) {
+    BIO_METHOD *method =
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "phonegate stream");
+    ENSURE(method != NULL);
+    BIO_meth_set_read(method, bio_read);
+    BIO_meth_set_write(method, bio_write);
+    BIO_meth_set_ctrl(method, bio_ctrl);
+    BIO_meth_set_create(method, bio_create);
+    return method;
+}
+
+/* ---- end of life ---- */
+
+static void give_list(struct io *io, struct io_buf *buf) {
+    while (buf != NULL) {
+        struct io_buf *next = buf->next;
+        io_give(io, buf);
+        buf = next;
+    }
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+    struct stream *s = handle->data;
+    if (--s->closes_left > 0) return;
+    give_list(s->io, s->out_first);
+    give_list(s->io, s->flight);
+    s->out_first = s->out_last = s->flight = NULL;
+    free(s->saved);
+    s->saved = NULL;
+    SSL_free(s->ssl);
+    s->ssl = NULL;
+    s->ops->on_closed(s);
+}
+
+void stream_close(struct stream *s) {
+    if (s->state == STREAM_CLOSED) return;
+    s->state = STREAM_CLOSED;
+    s->closes_left = 2;
+    uv_close((uv_handle_t *)&s->tcp, on_handle_closed);
+    uv_close((uv_handle_t *)&s->linger, on_handle_closed);
+}
+
+bool stream_is_closed(const struct stream *s) {
+    return s->state == STREAM_CLOSED;
+}
+
+int stream_init(struct stream *s, struct io *io, const struct stream_ops *ops) {
+    *s = (struct stream){.ops = ops, .io = io, .state = STREAM_CLEAR};
+    s->tcp.data = s;
+    s->linger.data = s;
+    int rc = uv_tcp_init(io->loop, &s->tcp);
+    ENSURE(rc == 0);
+    rc = uv_timer_init(io->loop, &s->linger);
+    ENSURE(rc == 0);
+    return 0;
+}
+
+/* ---- reading ---- */
+
+static void end(struct stream *s, enum stream_end why) {
+    if (s->ended || s->state == STREAM_CLOSED) return;
+    s->ended = true;
+    if (s->state == STREAM_FINISHING) {
+        stream_close(s);
+        return;
+    }
+    s->ops->on_end(s, why);
+}
+
+/* OpenSSL could not go on: nothing to read yet, a clean end, or a failure whose alert is in the
+ * queue now. */
+static void tls_stopped(struct stream *s, int result) {
+    switch (SSL_get_error(s->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        return;
+    case SSL_ERROR_ZERO_RETURN:
+        end(s, STREAM_END_NOTIFY);
+        return;
+    default:
+        stream_flush(s);
+        end(s, STREAM_END_TLS);
+    }
+}
+
+static bool tls_handshake(struct stream *s) {
+    ERR_clear_error();
+    int result = SSL_do_handshake(s->ssl);
+    if (result != 1) {
+        if (SSL_get_error(s->ssl, result) == SSL_ERROR_WANT_READ)
+            stream_flush(s);
+        else
+            tls_stopped(s, result);
+        return false;
+    }
+    s->state = STREAM_OPEN;
+    s->ops->on_open(s);
+    if (s->state != STREAM_CLOSED) stream_flush(s);
+    return s->state == STREAM_OPEN;
+}
+
+static bool may_give_data(const struct stream *s) {
+    return !s->paused && !s->ended && (s->state == STREAM_OPEN || s->state == STREAM_CLEAR);
+}
+
+static void tls_read(struct stream *s) {
+    struct io_buf *buf = io_take(s->io);
+    while (may_give_data(s) || s->state == STREAM_FINISHING) {
+        ERR_clear_error();
+        int got = SSL_read(s->ssl, buf->data, IO_BUF_SIZE);
+        if (got <= 0) {
+            tls_stopped(s, got);
+            break;
+        }
+        if (s->state == STREAM_OPEN) s->ops->on_data(s, (struct str){buf->data, (size_t)got});
+    }
+    io_give(s->io, buf);
+}
+
+static void feed_clear(struct stream *s) {
+    while (s->cipher.len > 0 && may_give_data(s) && s->ssl == NULL) {
+        struct str all = s->cipher;
+        s->cipher = STR_NONE;
+        s->ops->on_data(s, all);
+    }
+    if (s->state == STREAM_FINISHING) s->cipher = STR_NONE;
+}
+
+/* Put aside what was not taken because the owner paused. */
+static void save_rest(struct stream *s) {
+    if (s->cipher.len == 0 || s->state == STREAM_CLOSED) return;
+    char *kept = malloc(s->cipher.len);
+    ENSURE(kept != NULL);
+    memcpy(kept, s->cipher.ptr, s->cipher.len);
+    s->saved_len = s->cipher.len;
+    free(s->saved);
+    s->saved = kept;
+    s->cipher = STR_NONE;
+}
+
+void stream_feed(struct stream *s, struct str octets) {
+    if (s->feeding) { /* from inside on_data, when TLS was just started: the running feed goes on
+                         with it */
+        s->cipher = octets;
+        return;
+    }
+    s->feeding = true;
+    s->cipher = octets;
+    if (s->ssl == NULL) feed_clear(s);
+    if (s->ssl != NULL && s->state != STREAM_CLOSED) {
+        if (s->state != STREAM_HANDSHAKE || tls_handshake(s)) tls_read(s);
+    }
+    save_rest(s);
+    s->cipher = STR_NONE;
+    s->feeding = false;
+    if (s->state != STREAM_CLOSED) s->ops->on_batch(s);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
+    (void)suggested;
+    struct stream *s = handle->data;
+    *buf = uv_buf_init(s->io->read_buffer, IO_READ_SIZE);
+}
+
+static void on_read(uv_stream_t *tcp, ssize_t got, const uv_buf_t *buf) {
+    struct stream *s = tcp->data;
+    if (got == 0) return;
+    if (got < 0) {
+        end(s, got == UV_EOF ? STREAM_END_EOF : STREAM_END_RESET);
+        return;
+    }
+    stream_feed(s, (struct str){buf->base, (size_t)got});
+    if (s->paused && s->saved != NULL && s->reading && s->state != STREAM_CLOSED) {
+        s->reading = false;
+        uv_read_stop(tcp);
+    }
+}
+
+void stream_read(struct stream *s) {
+    if (s->reading || s->state == STREAM_CLOSED) return;
+    s->reading = true;
+    int rc = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
+    if (rc != 0) end(s, STREAM_END_RESET);
+}
+
+void stream_pause(struct stream *s) {
+    if (s->paused || s->state == STREAM_CLOSED) return;
+    s->paused = true;
+    if (s->reading && !s->feeding) {
+        s->reading = false;
+        uv_read_stop((uv_stream_t *)&s->tcp);
+    }
+}
+
+void stream_resume(struct stream *s) {
+    if (!s->paused || s->state == STREAM_CLOSED) return;
+    s->paused = false;
+    if (s->feeding) return;
+    if (s->saved != NULL) {
+        char *octets = s->saved;
+        s->saved = NULL;
+        stream_feed(s, (struct str){octets, s->saved_len});
+        free(octets);
+    }
+    if (!s->paused && !s->ended) stream_read(s);
+}
+
+void stream_start_tls(struct stream *s, SSL *ssl) {
+    BIO *bio = BIO_new(s->io->bio_method);
+    ENSURE(bio != NULL);
+    BIO_set_data(bio, s);
+    SSL_set_bio(ssl, bio, bio);
+    s->ssl = ssl;
+    s->state = STREAM_HANDSHAKE;
+    if (SSL_is_server(ssl)) return;
+    if (!s->feeding) stream_feed(s, STR_NONE); /* the client speaks first */
+}
+
+/* ---- writing ---- */
+
+size_t stream_unsent(const struct stream *s) {
+    return s->unsent +
+           (s->writing ? uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp) : 0);
+}
+
+bool stream_is_full(const struct stream *s) {
+    return stream_unsent(s) >= STREAM_HIGH_WATER;
+}
+
+void stream_write(struct stream *s, struct str data) {
+    if (s->state != STREAM_OPEN && s->state != STREAM_CLEAR) return;
+    if (s->ssl == NULL) {
+        out_append(s, data.ptr, data.len);
+        return;
+    }
+    size_t written;
+    ERR_clear_error();
+    /* The BIO takes everything, so only a broken connection object can fail here; the read side
+     * reports it. */
+    if (data.len > 0 && SSL_write_ex(s->ssl, data.ptr, data.len, &written) != 1)
+        end(s, STREAM_END_TLS);
+}
+
+static void on_linger(uv_timer_t *timer) {
+    stream_close(timer->data);
+}
+
+static void on_shutdown(uv_shutdown_t *req, int status) {
+    struct stream *s = req->handle->data;
+    if (s->state == STREAM_CLOSED) return;
+    if (status != 0 || s->ended) stream_close(s);
+}
+
+/* Everything is with the kernel: half-close, and wait a moment for the other side, so that a reset
+ * does not overtake our last answer (RFC 9112 9.6). */
+static void finish_sent(struct stream *s) {
+    if (uv_shutdown(&s->shutdown, (uv_stream_t *)&s->tcp, on_shutdown) != 0) {
+        stream_close(s);
+        return;
+    }
+    uv_timer_start(&s->linger, on_linger, STREAM_LINGER_MS, 0);
+    s->paused = false;
+    free(s->saved);
+    s->saved = NULL;
+    if (!s->ended) stream_read(s);
+}
+
+static void drop_sent(struct stream *s, size_t sent) {
+    s->unsent -= sent;
+    while (s->out_first != NULL) {
+        struct io_buf *buf = s->out_first;
+        size_t left = buf->len - buf->from;
+        if (sent < left) {
+            buf->from += sent;
+            return;
+        }
+        sent -= left;
+        s->out_first = buf->next;
+        io_give(s->io, buf);
+    }
+    s->out_last = NULL;
+}
+
+/* What one system call may carry, from `first` on; *last is the last buffer taken, *total the
+ * octets. */
+static unsigned gather(struct io_buf *first, uv_buf_t bufs[WRITE_BUFS_MAX], struct io_buf **last,
+                       size_t *total) {
+    ENSURE(first != NULL);
+    unsigned count = 0;
+    *last = first;
+    *total = 0;
+    for (struct io_buf *buf = first; buf != NULL && count < WRITE_BUFS_MAX; buf = buf->next) {
+        size_t len = buf->len - buf->from;
+        bufs[count++] = uv_buf_init(buf->data + buf->from, (unsigned)len);
+        *last = buf;
+        *total += len;
+    }
+    return count;
+}
+
+static void on_written(uv_write_t *req, int status) {
+    struct stream *s = req->handle->data;
+    s->writing = false;
+    give_list(s->io, s->flight);
+    s->flight = NULL;
+    if (s->state == STREAM_CLOSED) return;
+    if (status != 0) {
+        if (s->state == STREAM_FINISHING)
+            stream_close(s);
+        else
+            end(s, STREAM_END_RESET);
+        return;
+    }
+    stream_flush(s);
+}
+
+/* The kernel's buffer is full: libuv sends the rest when it can. */
+static void write_rest(struct stream *s) {
+    uv_buf_t bufs[WRITE_BUFS_MAX];
+    struct io_buf *last;
+    size_t total;
+    unsigned count = gather(s->out_first, bufs, &last, &total);
+    s->flight = s->out_first;
+    s->out_first = last->next;
+    if (s->out_first == NULL) s->out_last = NULL;
+    last->next = NULL;
+    s->unsent -= total;
+    s->writing = true;
+    if (uv_write(&s->write, (uv_stream_t *)&s->tcp, bufs, count, on_written) != 0) {
+        s->writing = false;
+        end(s, STREAM_END_RESET);
+    }
+}
+
+static void flush_done(struct stream *s) {
+    if (s->state == STREAM_FINISHING && s->unsent == 0 && !s->writing) {
+        finish_sent(s);
+        return;
+    }
+    if (s->was_full && stream_unsent(s) <= STREAM_LOW_WATER) {
+        s->was_full = false;
+        s->ops->on_writable(s);
+    }
+}
+
+static void write_failed(struct stream *s) {
+    if (s->state == STREAM_FINISHING)
+        stream_close(s);
+    else
+        end(s, STREAM_END_RESET);
+}
+
+void stream_flush(struct stream *s) {
+    if (s->state == STREAM_CLOSED) return;
+    if (s->broken) {
+        write_failed(s);
+        return;
+    }
+    while (s->unsent > 0 && !s->writing) {
+        uv_buf_t bufs[WRITE_BUFS_MAX];
+        struct io_buf *last;
+        size_t total;
+        unsigned count = gather(s->out_first, bufs, &last, &total);
+        int sent = uv_try_write((uv_stream_t *)&s->tcp, bufs, count);
+        if (sent < 0 && sent != UV_EAGAIN) {
+            write_failed(s);
+            return;
+        }
+        if (sent > 0) drop_sent(s, (size_t)sent);
+        if (sent < 0 || (size_t)sent < total) write_rest(s);
+    }
+    if (stream_is_full(s)) s->was_full = true;
+    flush_done(s);
+}
+
+void stream_finish(struct stream *s) {
+    if (s->state == STREAM_CLOSED || s->state == STREAM_FINISHING) return;
+    if (s->state == STREAM_OPEN && s->ssl != NULL) {
+        ERR_clear_error();
+        (void)SSL_shutdown(s->ssl); /* close_notify (RFC 8446 6.1) */
+    }
+    s->state = STREAM_FINISHING;
+    uv_timer_start(&s->linger, on_linger, STREAM_FINISH_MS, 0);
+    stream_flush(s);
+}
