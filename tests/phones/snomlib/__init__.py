@@ -1,0 +1,1 @@
+"""A model of a Snom D-series desk phone's web interface, for tests."""

@@ -1,0 +1,79 @@
+"""What a test may turn on and off; everything here is a property of one phone, or a fault in it."""
+
+DEFAULTS = {
+    # login
+    "scheme": "",               # "digest" or "basic" instead of what http_scheme says
+    "no_login": False,          # asks for no login although an account is set
+    "algorithm": "MD5",         # "MD5", "SHA-256" or "SHA-256,MD5": one challenge each
+    "algorithm_named": True,
+    "qop": "auth",              # "" is the RFC 2069 form; "auth-int" a phone we cannot serve
+    "realm": "snom",
+    "opaque": "",
+    "challenge": "",            # the raw values of WWW-Authenticate, one a line, instead of ours
+    "nonce_ms": 3_600_000,      # life of a nonce; afterwards stale=true
+    "nonce_uses": 0,            # 0: any number
+    "nonce_bound": False,       # a nonce is worth something on its own connection only
+    "strict_nc": False,         # nc must rise by exactly one
+    "auth_info": "",            # "on", "wrong" or "nextnonce"
+    "lock_failures": 3,
+    "lock_s": 60,
+    "lock_answer": "403",       # or "close"
+    # manners
+    "needs_keep_alive": True,   # empty reply without an explicit Connection: keep-alive
+    "minibrowser_ms": 8000,     # how long minibrowser.htm idles when that header is there
+    "one_segment": False,       # hangs up unless head and body come in one TLS record
+    "max_head": 8192,           # longer request heads are answered 400
+    "max_connections": 0,       # further ones are closed at once; 0: no limit
+    "idle_ms": 60000,
+    "keep_alive": True,         # False: closes after each answer, and says so
+    "silent_close": False,      # closes after each answer without saying so
+    "framing": "length",        # "length", "close" or "chunked"
+    "close_notify": True,
+    "version": "HTTP/1.1",
+    "location": "path",         # or "absolute": how a Location is written
+    "header": [],               # extra lines "Name: value" on every answer that needs a login
+    "plain_answer": "307",      # an https-only phone on its http port: "307", "403" or "refuse"
+    "ms": 0,                    # per request
+    "handshake_ms": 0,          # per TLS handshake
+    "reboot_ms": 200,
+    "pcap_bytes": 4096,         # length of /trace.pcap
+    # faults: see faults.py
+    "fault": "",
+    "fault_path": "",           # only for this path
+    "fault_count": 0,           # so many times, then healthy; 0: always
+    "fault_ms": 30000,          # how long a stall lasts
+    "drip_ms": 20,
+    "raw": "",                  # with fault=raw: the octets of the answer, Latin-1
+    "refuse": False,            # the TLS port is closed
+}
+
+
+def parse(name, text):
+    """A value from the command line in the type of its default."""
+    if name not in DEFAULTS:
+        raise ValueError("no such switch: %s" % name)
+    default = DEFAULTS[name]
+    if isinstance(default, bool):
+        return text in ("", "on", "true", "1")
+    if isinstance(default, int):
+        return int(text)
+    if isinstance(default, list):
+        return [text]
+    return text
+
+
+class Switches(dict):
+    def __init__(self):
+        super().__init__({k: list(v) if isinstance(v, list) else v for k, v in DEFAULTS.items()})
+
+    def turn(self, values):
+        for name, value in values.items():
+            if name not in DEFAULTS:
+                raise ValueError("no such switch: %s" % name)
+            if type(value) is not type(DEFAULTS[name]):
+                raise ValueError("%s takes a %s" % (name, type(DEFAULTS[name]).__name__))
+            self[name] = value
+
+    def reset(self):
+        self.clear()
+        self.update(Switches())
