@@ -16,28 +16,62 @@
 
 enum decide_verdict {
     DECIDE_DENY,      /* the zero value: answer `status` with `reason` */
-    DECIDE_CHALLENGE, /* 401; `stale` says which kind; write it with authn_write_challenge */
-    DECIDE_NEED_BODY, /* a rule must see the body: collect it (at most policy.judged_body_bytes),
-                         call decide_body */
+    DECIDE_CHALLENGE, /* 401; stale where authn.verdict is AUTHN_STALE; write it with
+                         authn_write_challenge */
+    DECIDE_NEED_BODY, /* a rule must see the body: collect it (at most policy.judged_body_bytes) and
+                         call decide_body, or decide_body_too_long */
     DECIDE_FORWARD,   /* send `target` to `phone` with the account for `admin_account` */
     DECIDE_PORTAL,    /* the list of phones this person may open */
     DECIDE_REDIRECT,  /* `status` (307 or 308) to `location` */
     DECIDE_OPTIONS,   /* answer OPTIONS ourselves: 204 with Allow */
 };
 
+/* Stable names for records, and the status a person sees. An unknown phone and one without a grant
+ * share a reason: nothing that is shown may tell them apart. What authentication refuses has the
+ * names of AUTHN_REASONS, with 401 or 400. */
+#define DECIDE_REASONS(X)                                                                          \
+    X(UNDECIDED, 403, "undecided") /* the start value: never left in a decision */                 \
+    X(OK, 0, "ok")                                                                                 \
+    X(BODY_NEEDED, 0, "body_needed")                                                               \
+    X(PORTAL, 200, "portal")                                                                       \
+    X(OPTIONS, 204, "options")                                                                     \
+    X(REDIRECT_SLASH, 308, "redirect_slash")     /* /phone/ID to /phone/ID/ */                     \
+    X(REDIRECT_REFERER, 307, "redirect_referer") /* a phone's page asked for "/x" */               \
+    X(TARGET_BAD_OCTET, 400, "target_bad_octet") /* control, blank, non-ASCII or '#' in a query */ \
+    X(PATH_NO_SLASH, 400, "path_no_slash")                                                         \
+    X(PATH_BAD_ESCAPE, 400, "path_bad_escape")                                                     \
+    X(PATH_AMBIGUOUS, 400, "path_ambiguous")                                                       \
+    X(PARAMETER_BAD_ESCAPE, 400, "parameter_bad_escape")                                           \
+    X(PARAMETER_AMBIGUOUS, 400, "parameter_ambiguous")                                             \
+    X(RULE_DENIED, 403, "rule_denied") /* `rule` says which */                                     \
+    X(NO_RULE, 403, "no_rule")                                                                     \
+    X(NOT_FOUND, 404, "not_found")         /* nothing of the portal's */                           \
+    X(UNKNOWN_PHONE, 404, "unknown_phone") /* by path: no such phone, or no grant on it */         \
+    X(METHOD_NOT_ALLOWED, 405, "method_not_allowed") /* Allow: GET, HEAD */                        \
+    X(UNKNOWN_HOST, 421, "unknown_host")             /* no such name, or no grant on its phone */  \
+    X(NO_MEMORY, 431, "no_memory")                   /* the request's arena is used up */
+
+enum decide_reason {
+#define X(name, status, text) DECIDE_REASON_##name,
+    DECIDE_REASONS(X)
+#undef X
+};
+
 enum route_kind { ROUTE_NONE, ROUTE_HOST, ROUTE_PATH, ROUTE_PORTAL };
 
 struct decision {
     enum decide_verdict verdict;
-    unsigned status;    /* of a refusal or redirect; 0 with FORWARD and NEED_BODY */
-    const char *reason; /* stable name for the record: "ok", "uri_mismatch", "rule_denied",
-                           "no_rule", ... */
-    struct str detail;  /* a rule's own words to the person; may be empty */
+    unsigned status;    /* 0 with FORWARD and NEED_BODY */
+    const char *reason; /* for the record: of DECIDE_REASONS or AUTHN_REASONS */
+    struct str detail;  /* a refusing rule's own words to the person; may be empty */
     struct authn_result authn;
     const struct user *user; /* proven and not stale; NULL otherwise */
     struct str role;         /* from the grant that counts; empty without one */
     const struct grant *grant;
     const struct policy_phone *phone; /* only once the user is known to have a grant on it */
+    const struct policy_phone
+        *asked_phone; /* the phone that was asked for, grant or not: for the record ONLY, a person
+                         without a grant may not learn that it exists */
     enum route_kind route;
     struct str
         prefix; /* "/phone/ID" with ROUTE_PATH, as it must stand in front of rewritten links */
@@ -71,10 +105,17 @@ void decide(const struct decide_ctx *ctx, const struct request_view *req, struct
 void decide_body(const struct decide_ctx *ctx, const struct request_view *req, struct str body,
                  struct decision *d);
 
+/* The same where a chunked body turned out longer than policy.judged_body_bytes: nobody knows what
+ * it holds, so lists in allow rules do not match and lists in deny rules do. */
+void decide_body_too_long(const struct decide_ctx *ctx, const struct request_view *req,
+                          struct decision *d);
+
 /* The grant that counts for this user on this phone; NULL without one. For the portal's list. */
 const struct grant *decide_grant(const struct policy *policy, const struct user *user,
                                  const struct policy_phone *phone);
 
 const char *decide_verdict_str(enum decide_verdict verdict);
+const char *decide_reason_str(enum decide_reason reason);
+unsigned decide_reason_status(enum decide_reason reason);
 
 #endif

@@ -32,6 +32,7 @@ struct policy_phone {
     size_t index; /* position in policy.phones: the proxy's own tables use it too */
 };
 
+struct grant_index; /* lookup table over grants, by user: grants.h */
 struct route_index; /* lookup tables over phones, by id and by host: route.h */
 
 struct policy {
@@ -44,6 +45,7 @@ struct policy {
     const struct grant
         *grants; /* in order: the first that names the user and covers the phone counts */
     size_t grant_count;
+    const struct grant_index *grant_index; /* NULL: searched one by one */
     const struct route_index *routes;
     uint64_t judged_body_bytes; /* a body that a rule must judge may be this long */
 };

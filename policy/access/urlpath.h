@@ -29,8 +29,17 @@ MUST_USE enum urlpath_verdict urlpath_canonical(struct str raw, struct arena *ar
                                                 struct urlpath *path);
 const char *urlpath_verdict_str(enum urlpath_verdict verdict);
 
+/* A query crosses as it came: false where it holds a control octet, a blank, non-ASCII or '#'
+ * (U04). */
+bool urlpath_query_is_clean(struct str query);
+
+/* before + path, then '?' and the query unless query.ptr is NULL. In the arena, or `path` itself
+ * where nothing is added; .ptr is NULL when the arena is used up. */
+struct str urlpath_target(struct arena *arena, struct str before, struct str path,
+                          struct str query);
+
 /* Does `pattern` ("*" is any run of characters, the empty one included; everything else is itself)
- * cover `text`? Linear memory none, time at most |pattern| * |text|. `fold` compares ASCII letters
+ * cover `text`? No memory, time at most |pattern| * |text|. `fold` compares ASCII letters
  * without case. */
 bool urlpath_matches(struct str pattern, struct str text, bool fold);
 

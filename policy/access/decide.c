@@ -1,0 +1,302 @@
+/* The order is the decision: authenticate, OPTIONS of our own, target, route, grant, rules. Every
+ * way out that is not the last line of judge() refuses, redirects, or answers ourselves. */
+#include "policy/access/decide.h"
+
+#include "policy/access/grants.h"
+#include "policy/access/params.h"
+#include "policy/access/route.h"
+#include "policy/access/rules.h"
+#include "policy/access/urlpath.h"
+
+static void conclude(struct decision *d, enum decide_verdict verdict, enum decide_reason reason) {
+    d->verdict = verdict;
+    d->status = decide_reason_status(reason);
+    d->reason = decide_reason_str(reason);
+}
+
+static void refuse(struct decision *d, enum decide_reason reason) {
+    conclude(d, DECIDE_DENY, reason);
+}
+
+/* ---- who ---- */
+
+static bool authenticate(const struct decide_ctx *ctx, const struct request_view *req,
+                         struct decision *d) {
+    if (ctx->assume_user != NULL) {
+        d->user = ctx->assume_user;
+        return true;
+    }
+    struct authn_ctx authn = {
+        .users = ctx->policy->users,
+        .digest = &ctx->policy->digest,
+        .nonces = ctx->nonces,
+        .hasher = ctx->hasher,
+        .now_ms = ctx->now_ms,
+    };
+    authn_check(&authn, req, &d->authn);
+    d->reason = authn_reason_str(d->authn.reason);
+    switch (d->authn.verdict) {
+    case AUTHN_OK:
+        d->user = d->authn.user;
+        return d->user != NULL;
+    case AUTHN_CHALLENGE:
+    case AUTHN_STALE:
+        d->verdict = DECIDE_CHALLENGE;
+        d->status = 401;
+        return false;
+    case AUTHN_BAD:
+        d->status = 400;
+        return false;
+    }
+    return false;
+}
+
+/* OPTIONS that is for the gate and not for a phone (RFC 9110 9.3.7, 7.6.2). */
+static bool is_own_options(const struct request_view *req) {
+    if (req->method != METHOD_OPTIONS) return false;
+    uint64_t hops;
+    return str_equal(req->path, STR("*")) ||
+           (str_to_u64(request_header(req, STR("Max-Forwards")), UINT64_MAX, &hops) && hops == 0);
+}
+
+/* ---- what is asked for ---- */
+
+/* One spelling for the target, or none; the same answer whatever stands behind the host. */
+static bool canonicalise(const struct decide_ctx *ctx, const struct request_view *req,
+                         struct urlpath *path, struct decision *d) {
+    switch (urlpath_canonical(req->path, ctx->arena, path)) {
+    case URLPATH_OK:
+        if (urlpath_query_is_clean(req->query)) return true;
+        refuse(d, DECIDE_REASON_TARGET_BAD_OCTET);
+        return false;
+    case URLPATH_NO_SLASH:
+        refuse(d, DECIDE_REASON_PATH_NO_SLASH);
+        return false;
+    case URLPATH_BAD_ESCAPE:
+        refuse(d, DECIDE_REASON_PATH_BAD_ESCAPE);
+        return false;
+    case URLPATH_AMBIGUOUS:
+        refuse(d, DECIDE_REASON_PATH_AMBIGUOUS);
+        return false;
+    case URLPATH_NO_MEMORY:
+        refuse(d, DECIDE_REASON_NO_MEMORY);
+        return false;
+    }
+    return false;
+}
+
+static void redirect(struct decision *d, enum decide_reason reason, struct str location) {
+    if (location.ptr == NULL) {
+        refuse(d, DECIDE_REASON_NO_MEMORY);
+        return;
+    }
+    d->location = location;
+    conclude(d, DECIDE_REDIRECT, reason);
+}
+
+static bool is_read(const struct request_view *req) {
+    return req->method == METHOD_GET || req->method == METHOD_HEAD;
+}
+
+/* ---- may they ---- */
+
+static enum rules_body body_before_reading(const struct policy *policy,
+                                           const struct request_view *req) {
+    if (req->body == BODY_NONE) return RULES_BODY_NONE;
+    if (req->body == BODY_LENGTH && req->content_length > policy->judged_body_bytes) {
+        return RULES_BODY_UNREADABLE;
+    }
+    bool plain = request_header_count(req, STR("Content-Type")) == 1 &&
+                 request_header_count(req, STR("Content-Encoding")) == 0;
+    struct str type = request_header(req, STR("Content-Type"));
+    if (!plain || params_body_kind(type) == PARAMS_BODY_UNKNOWN) return RULES_BODY_UNREADABLE;
+    return RULES_BODY_UNSEEN;
+}
+
+/* The names of query and, once seen, body. False: refused. */
+static bool collect(const struct decide_ctx *ctx, const struct request_view *req, struct str body,
+                    enum rules_body *state, struct params *params, struct decision *d) {
+    enum params_verdict verdict = params_add_urlencoded(params, req->query, ctx->arena);
+    if (verdict == PARAMS_OK && *state == RULES_BODY_SEEN) {
+        struct str type = request_header(req, STR("Content-Type"));
+        verdict = params_add_body(params, type, body, ctx->arena);
+    }
+    switch (verdict) {
+    case PARAMS_OK:
+        return true;
+    case PARAMS_UNKNOWN_BODY:
+        *state = RULES_BODY_UNREADABLE;
+        return true;
+    case PARAMS_BAD_ESCAPE:
+        refuse(d, DECIDE_REASON_PARAMETER_BAD_ESCAPE);
+        return false;
+    case PARAMS_AMBIGUOUS:
+        refuse(d, DECIDE_REASON_PARAMETER_AMBIGUOUS);
+        return false;
+    case PARAMS_NO_MEMORY:
+        refuse(d, DECIDE_REASON_NO_MEMORY);
+        return false;
+    }
+    return false;
+}
+
+/* The only place that forwards. d->phone, grant, role, path and target stand. */
+static void judge(const struct decide_ctx *ctx, const struct request_view *req,
+                  enum rules_body state, struct str body, struct decision *d) {
+    struct params params = {0};
+    if (!collect(ctx, req, body, &state, &params, d)) return;
+    d->has_parameters = params.count > 0;
+    struct rules_question question = {
+        .role = d->role,
+        .method = req->method,
+        .path = d->path.decoded,
+        .params = &params,
+        .body = state,
+        .lifted = d->grant->allow,
+        .lifted_count = d->grant->allow_count,
+    };
+    switch (rules_judge(d->phone->profile, &question, &d->rule)) {
+    case RULES_DENY:
+        if (d->rule != NULL) d->detail = d->rule->reason;
+        refuse(d, d->rule != NULL ? DECIDE_REASON_RULE_DENIED : DECIDE_REASON_NO_RULE);
+        return;
+    case RULES_NEED_BODY:
+        conclude(d, DECIDE_NEED_BODY, DECIDE_REASON_BODY_NEEDED);
+        return;
+    case RULES_ALLOW:
+        conclude(d, DECIDE_FORWARD, DECIDE_REASON_OK);
+        return;
+    }
+}
+
+static void authorise(const struct decide_ctx *ctx, const struct request_view *req,
+                      struct urlpath path, struct decision *d) {
+    d->role = d->grant->role;
+    d->admin_account = str_equal(d->role, STR("admin"));
+    d->path.decoded = path.decoded;
+    d->path.encoded = path.encoded;
+    d->target = urlpath_target(ctx->arena, STR_NONE, path.encoded, req->query);
+    if (d->target.ptr == NULL) {
+        refuse(d, DECIDE_REASON_NO_MEMORY);
+        return;
+    }
+    judge(ctx, req, body_before_reading(ctx->policy, req), STR_NONE, d);
+}
+
+/* ---- which phone ---- */
+
+/* Only here does a phone become visible in the decision. */
+static bool enter_phone(const struct decide_ctx *ctx, const struct policy_phone *phone,
+                        struct decision *d) {
+    d->asked_phone = phone;
+    if (phone == NULL) return false;
+    d->grant = decide_grant(ctx->policy, d->user, phone);
+    if (d->grant == NULL) return false;
+    d->phone = phone;
+    return true;
+}
+
+static void decide_by_path(const struct decide_ctx *ctx, const struct request_view *req,
+                           struct urlpath path, struct str id, struct decision *d) {
+    if (!enter_phone(ctx, route_by_id(ctx->policy->routes, id), d)) {
+        refuse(d, DECIDE_REASON_UNKNOWN_PHONE);
+        return;
+    }
+    /* A phone's id holds nothing that is ever escaped: both forms have the same prefix. */
+    size_t cut = STR("/phone/").len + id.len;
+    d->route = ROUTE_PATH;
+    d->prefix = str_part(path.encoded, 0, cut);
+    struct urlpath inner = {str_part(path.decoded, cut, path.decoded.len),
+                            str_part(path.encoded, cut, path.encoded.len)};
+    if (inner.decoded.len > 0) {
+        authorise(ctx, req, inner, d);
+    } else if (is_read(req)) {
+        redirect(d, DECIDE_REASON_REDIRECT_SLASH,
+                 urlpath_target(ctx->arena, d->prefix, STR("/"), req->query));
+    } else {
+        refuse(d, DECIDE_REASON_METHOD_NOT_ALLOWED);
+    }
+}
+
+/* A page of a phone under /phone/ID/ may link to "/x": the browser then asks the portal. Send it to
+ * where the page meant, to be judged there. */
+static bool redirect_by_referer(const struct decide_ctx *ctx, const struct request_view *req,
+                                struct urlpath path, struct decision *d) {
+    struct str id;
+    if (!is_read(req) || !route_referer_id(req, ctx->arena, &id)) return false;
+    const struct policy_phone *phone = route_by_id(ctx->policy->routes, id);
+    if (phone == NULL || decide_grant(ctx->policy, d->user, phone) == NULL) return false;
+    /* The canonical path has no second slash in front, so this never leaves the portal. */
+    struct str prefix = urlpath_target(ctx->arena, STR("/phone/"), phone->id, STR_NONE);
+    if (prefix.ptr == NULL) {
+        refuse(d, DECIDE_REASON_NO_MEMORY);
+        return true;
+    }
+    redirect(d, DECIDE_REASON_REDIRECT_REFERER,
+             urlpath_target(ctx->arena, prefix, path.encoded, req->query));
+    return true;
+}
+
+static void decide_on_portal(const struct decide_ctx *ctx, const struct request_view *req,
+                             struct urlpath path, struct decision *d) {
+    struct str id, rest;
+    d->route = ROUTE_PORTAL;
+    if (route_split(path.decoded, &id, &rest)) {
+        decide_by_path(ctx, req, path, id, d);
+    } else if (redirect_by_referer(ctx, req, path, d)) {
+        return;
+    } else if (!str_equal(path.decoded, STR("/"))) {
+        refuse(d, DECIDE_REASON_NOT_FOUND);
+    } else if (is_read(req)) {
+        conclude(d, DECIDE_PORTAL, DECIDE_REASON_PORTAL);
+    } else {
+        refuse(d, DECIDE_REASON_METHOD_NOT_ALLOWED);
+    }
+}
+
+void decide(const struct decide_ctx *ctx, const struct request_view *req, struct decision *d) {
+    *d = (struct decision){0};
+    refuse(d, DECIDE_REASON_UNDECIDED);
+    if (!authenticate(ctx, req, d)) return;
+    if (is_own_options(req)) {
+        conclude(d, DECIDE_OPTIONS, DECIDE_REASON_OPTIONS);
+        return;
+    }
+    struct urlpath path;
+    if (!canonicalise(ctx, req, &path, d)) return;
+    struct str host = route_host(req->authority);
+    if (route_is_portal(ctx->policy, host)) {
+        decide_on_portal(ctx, req, path, d);
+    } else if (enter_phone(ctx, route_by_host(ctx->policy->routes, host), d)) {
+        d->route = ROUTE_HOST;
+        authorise(ctx, req, path, d);
+    } else {
+        refuse(d, DECIDE_REASON_UNKNOWN_HOST);
+    }
+}
+
+/* ---- with the body ---- */
+
+static void judge_again(const struct decide_ctx *ctx, const struct request_view *req,
+                        enum rules_body state, struct str body, struct decision *d) {
+    ENSURE(d->verdict == DECIDE_NEED_BODY && d->phone != NULL && d->grant != NULL);
+    refuse(d, DECIDE_REASON_UNDECIDED);
+    judge(ctx, req, state, body, d);
+    ENSURE(d->verdict == DECIDE_FORWARD || d->verdict == DECIDE_DENY);
+}
+
+void decide_body(const struct decide_ctx *ctx, const struct request_view *req, struct str body,
+                 struct decision *d) {
+    bool too_long = body.len > ctx->policy->judged_body_bytes;
+    judge_again(ctx, req, too_long ? RULES_BODY_UNREADABLE : RULES_BODY_SEEN, body, d);
+}
+
+void decide_body_too_long(const struct decide_ctx *ctx, const struct request_view *req,
+                          struct decision *d) {
+    judge_again(ctx, req, RULES_BODY_UNREADABLE, STR_NONE, d);
+}
+
+const struct grant *decide_grant(const struct policy *policy, const struct user *user,
+                                 const struct policy_phone *phone) {
+    return grant_find(policy, user->name, phone->id);
+}

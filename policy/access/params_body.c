@@ -1,0 +1,192 @@
+/* Field names in bodies. Nothing here trusts the Content-Type: it only says which reading must be
+ * free of faults; what the other readings would find is added too. All of them go line by line, and
+ * a multipart boundary is no border: a field name counts wherever a line looks like one, in the
+ * content of a file as well. */
+#include "policy/access/params.h"
+
+struct scan {
+    struct params *params;
+    struct arena *arena;
+    enum params_body kind;
+    struct str boundary; /* multipart: without the two leading hyphens */
+};
+
+/* Value of one parameter of a Content-Type, quotes removed; .ptr is NULL where there is none. */
+static struct str type_parameter(struct str content_type, struct str name) {
+    struct str piece;
+    (void)str_split(&content_type, ';', &piece);
+    while (str_split(&content_type, ';', &piece)) {
+        size_t equals = str_find(piece, '=', 0);
+        if (!str_equal_icase(str_trim(str_part(piece, 0, equals)), name)) continue;
+        struct str value = str_trim(str_part(piece, equals + 1, piece.len));
+        if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"') {
+            value = str_part(value, 1, value.len - 2);
+        }
+        return value;
+    }
+    return STR_NONE;
+}
+
+/* Octets below 0x80 mean the same in these; in UTF-7 or UTF-16 a name could hide. */
+static bool charset_is_readable(struct str content_type) {
+    struct str charset = type_parameter(content_type, STR("charset"));
+    return charset.ptr == NULL || str_equal_icase(charset, STR("utf-8")) ||
+           str_equal_icase(charset, STR("us-ascii")) || str_equal_icase(charset, STR("iso-8859-1"));
+}
+
+enum params_body params_body_kind(struct str content_type) {
+    if (!charset_is_readable(content_type)) return PARAMS_BODY_UNKNOWN;
+    struct str type = str_trim(str_part(content_type, 0, str_find(content_type, ';', 0)));
+    if (str_equal_icase(type, STR("application/x-www-form-urlencoded"))) {
+        return PARAMS_BODY_URLENCODED;
+    }
+    if (str_equal_icase(type, STR("text/plain"))) return PARAMS_BODY_PLAIN;
+    if (str_equal_icase(type, STR("multipart/form-data")) &&
+        type_parameter(content_type, STR("boundary")).len > 0) {
+        return PARAMS_BODY_MULTIPART;
+    }
+    return PARAMS_BODY_UNKNOWN;
+}
+
+static bool has_control(struct str s) {
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c < 0x20 || c == 0x7f) return true;
+    }
+    return false;
+}
+
+/* A name as one reading gives it, and as it is after decoding, where a reader decodes. */
+static enum params_verdict add_both(const struct scan *scan, struct str name) {
+    if (!params_add(scan->params, name, scan->arena)) return PARAMS_NO_MEMORY;
+    if (!params_has_any(name, "%+&;")) return PARAMS_OK;
+    return params_add_loose(scan->params, name, scan->arena) ? PARAMS_OK : PARAMS_NO_MEMORY;
+}
+
+/* The value that starts at `value`: up to the closing quote, or to the next ';'. */
+static struct str header_value(struct str value) {
+    value = str_trim(value);
+    if (value.len == 0 || value.ptr[0] != '"') return str_part(value, 0, str_find(value, ';', 0));
+    value = str_part(value, 1, value.len);
+    return str_part(value, 0, str_find(value, '"', 0));
+}
+
+static enum params_verdict add_field(const struct scan *scan, struct str value) {
+    struct str name = header_value(value);
+    bool odd = params_has_any(name, "\\") || has_control(name);
+    if (odd && scan->kind == PARAMS_BODY_MULTIPART) return PARAMS_AMBIGUOUS;
+    return add_both(scan, name);
+}
+
+/* name*=charset'language'value (RFC 8187), which RFC 7578 4.2 forbids here. */
+static enum params_verdict add_extended_field(const struct scan *scan, struct str value) {
+    if (scan->kind == PARAMS_BODY_MULTIPART) return PARAMS_AMBIGUOUS;
+    value = str_trim(str_part(value, 0, str_find(value, ';', 0)));
+    for (size_t quote = str_find(value, '\'', 0); quote < value.len;
+         quote = str_find(value, '\'', 0)) {
+        value = str_part(value, quote + 1, value.len);
+    }
+    return add_both(scan, value);
+}
+
+static bool is_known_attribute(struct str name) {
+    return str_equal_icase(name, STR("filename")) || str_equal_icase(name, STR("filename*")) ||
+           str_equal_icase(name, STR("charset")) || str_equal_icase(name, STR("boundary"));
+}
+
+/* The attributes of a part's header line. Pieces are cut at every ';', quoted or not: a reader that
+ * knows no quotes does the same. */
+static enum params_verdict scan_attributes(const struct scan *scan, struct str line) {
+    for (size_t at = 0; at <= line.len;) {
+        size_t end = str_find(line, ';', at);
+        struct str piece = str_part(line, at, end - at);
+        size_t equals = str_find(piece, '=', 0);
+        struct str name = str_trim(str_part(piece, 0, equals));
+        struct str value = str_part(line, at + equals + 1, line.len);
+        enum params_verdict verdict = PARAMS_OK;
+        if (equals < piece.len) {
+            if (str_equal_icase(name, STR("name"))) {
+                verdict = add_field(scan, value);
+            } else if (str_equal_icase(name, STR("name*"))) {
+                verdict = add_extended_field(scan, value);
+            } else if (!is_known_attribute(name)) {
+                verdict = add_both(scan, name);
+            }
+        }
+        if (verdict != PARAMS_OK) return verdict;
+        at = end + 1;
+    }
+    return PARAMS_OK;
+}
+
+/* "name:value"; the text form of settings puts a flag behind the name ("name$: value"). A line
+ * without a colon is a name where lines are what was sent. */
+static enum params_verdict scan_plain(const struct scan *scan, struct str line) {
+    size_t colon = str_find(line, ':', 0);
+    if (colon == line.len && scan->kind != PARAMS_BODY_PLAIN) return PARAMS_OK;
+    struct str name = str_trim(str_part(line, 0, colon));
+    if (scan->kind == PARAMS_BODY_PLAIN && has_control(name)) return PARAMS_AMBIGUOUS;
+    /* No setting's name holds a '='; a form's value may well hold a ':'. */
+    if (scan->kind == PARAMS_BODY_URLENCODED && params_has_any(name, "=")) return PARAMS_OK;
+    if (!params_add(scan->params, name, scan->arena)) return PARAMS_NO_MEMORY;
+    struct str bare = name;
+    while (bare.len > 0 && params_has_any(str_part(bare, bare.len - 1, 1), "&$! ")) bare.len--;
+    if (bare.len == name.len) return PARAMS_OK;
+    return params_add(scan->params, bare, scan->arena) ? PARAMS_OK : PARAMS_NO_MEMORY;
+}
+
+static bool is_boundary(const struct scan *scan, struct str line) {
+    if (scan->kind != PARAMS_BODY_MULTIPART || !str_starts_with(line, STR("--"))) return false;
+    struct str rest = str_part(line, 2, line.len);
+    if (!str_starts_with(rest, scan->boundary)) return false;
+    rest = str_trim(str_part(rest, scan->boundary.len, rest.len));
+    return rest.len == 0 || str_equal(rest, STR("--"));
+}
+
+static bool is_part_header(struct str line) {
+    return str_starts_with_icase(line, STR("content-disposition")) ||
+           str_starts_with_icase(line, STR("content-type"));
+}
+
+static enum params_verdict scan_line(const struct scan *scan, struct str line) {
+    if (line.len == 0 || is_boundary(scan, line)) return PARAMS_OK;
+    bool is_header = is_part_header(line);
+    bool is_folded = line.ptr[0] == ' ' || line.ptr[0] == '\t';
+    enum params_verdict verdict = PARAMS_OK;
+    if (is_header || is_folded) verdict = scan_attributes(scan, line);
+    if (verdict != PARAMS_OK) return verdict;
+    if (is_header && scan->kind == PARAMS_BODY_MULTIPART) {
+        /* Its attributes are judged; only a reader that splits at '&' could find more in it. */
+        line = str_part(line, str_find(line, '&', 0), line.len);
+    } else {
+        verdict = scan_plain(scan, line);
+        if (verdict != PARAMS_OK) return verdict;
+    }
+    if (!params_has_any(line, "=&;%")) return PARAMS_OK;
+    return params_add_loose(scan->params, line, scan->arena) ? PARAMS_OK : PARAMS_NO_MEMORY;
+}
+
+static enum params_verdict scan_lines(const struct scan *scan, struct str body) {
+    for (size_t at = 0, end; at < body.len; at = end + 1) {
+        end = at;
+        while (end < body.len && body.ptr[end] != '\r' && body.ptr[end] != '\n') end++;
+        enum params_verdict verdict = scan_line(scan, str_part(body, at, end - at));
+        if (verdict != PARAMS_OK) return verdict;
+    }
+    return PARAMS_OK;
+}
+
+enum params_verdict params_add_body(struct params *params, struct str content_type, struct str body,
+                                    struct arena *arena) {
+    struct scan scan = {
+        .params = params,
+        .arena = arena,
+        .kind = params_body_kind(content_type),
+        .boundary = type_parameter(content_type, STR("boundary")),
+    };
+    enum params_verdict verdict = PARAMS_OK;
+    if (scan.kind == PARAMS_BODY_URLENCODED) verdict = params_add_urlencoded(params, body, arena);
+    if (verdict == PARAMS_OK) verdict = scan_lines(&scan, body);
+    if (verdict != PARAMS_OK) return verdict;
+    return scan.kind == PARAMS_BODY_UNKNOWN ? PARAMS_UNKNOWN_BODY : PARAMS_OK;
+}
