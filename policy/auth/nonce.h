@@ -10,17 +10,20 @@
  *
  * The table is shared by all workers. policy knows no threads: the caller lends a lock, and each
  * function says whether it takes it. Times are milliseconds of one clock that never goes back (the
- * caller's). */
+ * caller's), below 2^48. */
 #ifndef POLICY_AUTH_NONCE_H
 #define POLICY_AUTH_NONCE_H
 
+#include "policy/base/bytes.h"
 #include "policy/base/hash.h"
 #include "policy/base/outbuf.h"
 #include "policy/base/str.h"
 
 #define NONCE_KEY_LEN    32
-#define NONCE_RANDOM_LEN 16
-#define NONCE_TEXT_MAX   96 /* characters of a nonce as sent */
+#define NONCE_RANDOM_LEN 10 /* two nonces of one millisecond are the same once in 2^80 */
+/* Issue time (6), random bits, signature (16), instance id (8). */
+#define NONCE_RAW_LEN  (6 + NONCE_RANDOM_LEN + 16 + 8)
+#define NONCE_TEXT_MAX BYTES_B64_LEN(NONCE_RAW_LEN) /* characters of a nonce as sent: always 54 */
 #define NONCE_WINDOW                                                                               \
     64 /* how far behind the highest nc seen a late one is still accepted; at least 64 */
 #define NONCE_PER_USER 256 /* live entries of one user */
@@ -34,12 +37,14 @@ struct policy_lock {
 
 struct nonce_table;
 
-/* `capacity` entries in all (rounded up to what the table needs); `instance` is drawn at random at
- * start. The key is copied and wiped when the table is freed. */
+/* `capacity` entries in all, 1 to 2^30, at 60 octets an entry and 36 a user with entries; memory is
+ * touched only as it is needed. `instance` is drawn at random at start. The key is copied and wiped
+ * when the table is freed. */
 struct nonce_table *nonce_table_new(size_t capacity, const uint8_t key[NONCE_KEY_LEN],
                                     uint64_t instance, const uint64_t hash_key[2],
                                     struct policy_lock lock);
 void nonce_table_free(struct nonce_table *t);
+/* Entries in the table; some of them may have expired since. Takes the lock. */
 size_t nonce_table_live(const struct nonce_table *t);
 
 /* Write a fresh nonce: printable ASCII without '"' and '\'. Takes no lock, stores nothing. */
@@ -53,7 +58,8 @@ enum nonce_verdict {
     NONCE_FORGED,  /* not ours: never used to check a response */
 };
 
-/* Judge a nonce without regard to nc and users. May take the lock. */
+/* Judge a nonce without regard to nc and users. Takes the lock for a look into the table: the
+ * signature of a nonce that has an entry was checked when the entry was made. */
 MUST_USE enum nonce_verdict nonce_check(struct nonce_table *t, struct hasher *h, struct str nonce,
                                         uint64_t now_ms, uint64_t lifetime_ms);
 
@@ -63,9 +69,13 @@ enum nonce_use {
     NONCE_USE_EVICTED,  /* behind a horizon, or proved by another user */
 };
 
-/* Note that `user` (its stable 64-bit key) gave a right response with this FRESH nonce and `nc`.
- * Takes the lock; call it only after the response was verified. Never accepts the same nonce and nc
- * twice, whatever the table's state. */
+/* The key of a user for nonce_use: the same for the same name as long as the table lives, whatever
+ * is reloaded meanwhile (a user's horizon hangs on it). */
+uint64_t nonce_user_key(const struct nonce_table *t, struct str name);
+
+/* Note that `user` (nonce_user_key) gave a right response with this FRESH nonce and `nc`. Takes the
+ * lock; call it only after nonce_check said FRESH and the response was verified. Never accepts the
+ * same user, nonce and nc twice, whatever the table's state; no two users share an entry. */
 MUST_USE enum nonce_use nonce_use(struct nonce_table *t, struct str nonce, uint64_t user,
                                   uint32_t nc, uint64_t now_ms, uint64_t lifetime_ms);
 
