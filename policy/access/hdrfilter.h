@@ -1,7 +1,7 @@
 /* hdrfilter.h: which header fields cross the gate, and how they change on the way.
  *
- * Requests to phones and answers to people are written anew; a field crosses only if it is allowed
- * here. */
+ * Requests to phones and answers to people are written anew; a field crosses only if a list in the
+ * .c names it. What nobody has needed yet stays behind. */
 #ifndef POLICY_ACCESS_HDRFILTER_H
 #define POLICY_ACCESS_HDRFILTER_H
 
@@ -20,23 +20,22 @@ struct hdr_site {
     struct str phone_scheme;            /* "https" or "http" */
 };
 
-/* Write the fields of the person's request that may go to the phone, each "Name: value\r\n". Never
- * crosses: Host, Authorization, Proxy-*, Connection and what it names (save Content-Length,
- * Transfer-Encoding, Host, Authorization, which are never hop-by-hop), Keep-Alive, TE, Trailer,
- * Transfer-Encoding, Content-Length, Upgrade, Expect, HTTP2-Settings, Forwarded, X-Forwarded-*,
- * X-Real-IP, X-Original-URL, X-Rewrite-URL and all other X-...-URL names, Sec-*, Via,
- * Accept-Encoding. Origin and Referer are rewritten to the phone's own origin, or dropped where
- * they are not ours. */
+/* Write the fields of the person's request that may go to the phone, each "Name: value\r\n", and
+ * Via. Cross: Accept, Accept-Language, Cache-Control, Content-Type, Cookie, If-*, Pragma, Range,
+ * User-Agent, X-Requested-With; Origin and Referer rewritten to the phone's own origin, or dropped
+ * where they are not of this phone's pages. All else does not: Host, credentials, framing,
+ * hop-by-hop, addresses, X-...-URL. What Connection names is dropped, save what says how the
+ * message is read (Content-Type, Cache-Control): a body must be read at the phone as it was judged
+ * here. */
 void hdrfilter_request(const struct request_view *req, const struct hdr_site *site,
                        struct outbuf *out);
 
-/* Write the fields of a phone's answer that may go to the person. Never crosses: hop-by-hop fields
- * as above, WWW-Authenticate, Authentication-Info, Proxy-Authenticate, Content-Length and
- * Transfer-Encoding (the writer frames anew), Server, Date kept, HSTS, Public-Key-Pins, Alt-Svc,
- * Clear-Site-Data, Access-Control-*, X-...: see the .c for each with its reason. Location,
- * Content-Location and Refresh that point at the phone are rewritten; Set-Cookie loses Domain, gets
- * the prefix on Path (a Path is added where there is none), Secure, and SameSite=Lax where absent
- * (K01-K04). */
+/* Write the fields of a phone's answer that may go to the person, and Via; the list with its
+ * reasons stands in the .c. Never crosses: hop-by-hop and framing fields (the writer frames anew),
+ * WWW-Authenticate and its kin, Server, HSTS, Alt-Svc, Clear-Site-Data, Access-Control-*.
+ * Location, Content-Location and Refresh that point at the phone are rewritten, those to others and
+ * relative ones stay; Set-Cookie loses Domain, gets the prefix on Path (with ROUTE_PATH a Path is
+ * added where there is none), Secure, and SameSite=Lax where absent (K01-K04). */
 void hdrfilter_response(const struct header *headers, size_t count, const struct hdr_site *site,
                         struct outbuf *out);
 
