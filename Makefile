@@ -2,6 +2,7 @@
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := build/phonegate
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 CC      ?= gcc
 ifeq ($(origin CC),default)
@@ -60,6 +61,7 @@ PROXY_SRC  := $(filter-out proxy/main.c,$(wildcard proxy/*.c proxy/*/*.c))
 POLICY_OBJ := $(POLICY_SRC:%.c=$(OUT)/%.o)
 REST_OBJ   := $(PROXY_SRC:%.c=$(OUT)/%.o) $(CERTS_SRC:%.c=$(OUT)/%.o) $(LLHTTP_OBJ)
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
+UNIT_HELP  := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(OUT)/unit/%)
 
 build/phonegate: $(OUT)/phonegate
@@ -85,7 +87,7 @@ $(OUT)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -g $(filter -fsanitize=% -fPIE,$(OPT)) -I$(LLHTTP_INCLUDE) -w -c -o $@ $<
 
-$(OUT)/unit/%: $(OUT)/tests/unit/%.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
+$(OUT)/unit/%: $(OUT)/tests/unit/%.o $(UNIT_HELP:%.c=$(OUT)/%.o) $(OUT)/libproxy.a $(OUT)/libpolicy.a
 	@mkdir -p $(@D)
 	$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka
 
