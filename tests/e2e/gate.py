@@ -1,0 +1,327 @@
+"""The real program and simulated phones as a test sees them."""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SNOM = ROOT / "tests" / "phones" / "snom.py"
+PYTHON = "/usr/bin/python3"
+SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|"
+                       r"ThreadSanitizer|ENSURE|Assertion")
+SLOWER = float(os.environ.get("E2E_SLOWER", "1"))   # for sanitizer builds
+
+
+def program():
+    return os.environ.get("PHONEGATE", str(ROOT / "build" / "phonegate"))
+
+
+def free_port(address="127.0.0.1"):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as sock:
+        sock.bind((address, 0))
+        return sock.getsockname()[1]
+
+
+def wait_for(condition, seconds=5.0, what="condition"):
+    """The condition's first true value."""
+    end = time.monotonic() + seconds * SLOWER
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError("never came: " + what)
+        time.sleep(0.01)
+
+
+# --- libconfig ---------------------------------------------------------------------------------
+
+def libconfig(value, depth=0):
+    """Python values as libconfig text: dict a group, tuple a list, list an array."""
+    pad = "  " * depth
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return "%d%s" % (value, "L" if abs(value) > 0x7fffffff else "")
+    if isinstance(value, (str, pathlib.Path)):
+        return '"%s"' % str(value).replace("\\", "\\\\").replace('"', '\\"')
+    if isinstance(value, list):
+        return "[ %s ]" % ", ".join(libconfig(v) for v in value)
+    if isinstance(value, tuple):
+        return "(\n%s )" % ",\n".join(pad + "  " + libconfig(v, depth + 1) for v in value)
+    rows = "".join("%s  %s = %s;\n" % (pad, k, libconfig(v, depth + 1)) for k, v in value.items())
+    return "{\n%s%s}" % (rows, pad)
+
+
+def libconfig_file(values):
+    return "".join("%s = %s;\n" % (k, libconfig(v)) for k, v in values.items())
+
+
+# --- phones ------------------------------------------------------------------------------------
+
+class Phone:
+    """A simulated phone in a process of its own."""
+
+    def __init__(self, directory, *words, settings=None, login=("gate", None), service=None,
+                 hardened=True, **switches):
+        self.user, password = login
+        self.password = password or "phone-" + secrets.token_hex(8)
+        self.service = service
+        settings = dict(settings or {})
+        if self.user:
+            settings.update(http_user=self.user, http_pass=self.password)
+        if service:
+            settings.update(service_mode_login=service[0], service_mode_password=service[1])
+        command = [PYTHON, str(SNOM), "--until-eof", "--dir", str(directory), *words]
+        command += ["--hardened"] if hardened else []
+        for name, value in settings.items():
+            command += ["--set", "%s=%s" % (name, value)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        line = self.process.stdout.readline()
+        assert line, "the phone did not start"
+        self.info = json.loads(line)
+        self.port = self.info["port"]
+        self.pin = self.info["pin"]
+        self.home = switches     # what a reset goes back to
+        if switches:
+            self.switch(**switches)
+
+    @property
+    def url(self):
+        address = self.info["address"]
+        return "https://%s:%d" % ("[%s]" % address if ":" in address else address, self.port)
+
+    def _ask(self, path, values=None):
+        url = "http://127.0.0.1:%d%s" % (self.info["control"], path)
+        data = None if values is None else json.dumps(values).encode()
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, data, timeout=10) as answer:
+            return json.load(answer)
+
+    def counters(self):
+        return self._ask("/counters")
+
+    def seen(self):
+        """The requests that came with a login, oldest first."""
+        return [r for r in self.counters()["last"] if r.get("login") == "ok"]
+
+    def settings(self):
+        return self._ask("/settings")
+
+    def state(self):
+        return self._ask("/state")
+
+    def switch(self, **values):
+        self._ask("/switch", values)
+
+    def set(self, **values):
+        self._ask("/set", values)
+
+    def close_connections(self):
+        self._ask("/close", {})
+
+    def reboot(self):
+        self._ask("/reboot", {})
+
+    def change_certificate(self):
+        return self._ask("/certificate", {})["pin"]
+
+    def reset(self):
+        self._ask("/reset", {})
+        if self.home:
+            self.switch(**self.home)
+
+    def stop(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+
+# --- certificates ------------------------------------------------------------------------------
+
+NAMES = ["gate.localhost", "localhost", "*.phones.localhost", "127.0.0.1", "::1"]
+
+
+def make_ca(directory, names=None):
+    """ca.crt, gate.crt and gate.key below `directory`, by the script that operators use."""
+    script = ROOT / "certs" / "make-dev-ca.sh"
+    subprocess.run([str(script), str(directory), *(names or NAMES)], check=True,
+                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return pathlib.Path(directory)
+
+
+# --- the gate ----------------------------------------------------------------------------------
+
+def htdigest(user, realm, password, algorithm):
+    h = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[algorithm]
+    return "%s:%s:%s\n" % (user, realm, h(("%s:%s:%s" % (user, realm, password)).encode()).hexdigest())
+
+
+REALM = "gate.localhost"
+USERS = {"alice": ["SHA-256", "MD5"], "bob": ["SHA-256", "MD5"], "carol": ["SHA-256"],
+         "Jäsøn Doe": ["SHA-256"]}
+GRANTS = ({"users": ["alice"], "role": "admin", "phones": ["*"]},
+          {"users": ["bob", "Jäsøn Doe"], "role": "user", "phones": ["101", "102", "lab-*"]})
+
+
+class Gate:
+    """Writes a configuration, starts `phonegate serve`, and looks at how it ends."""
+
+    def __init__(self, directory, ca, phones, users=None, grants=GRANTS, address="127.0.0.1",
+                 http_answer="refuse", expect_exit=0, **config):
+        self.dir = pathlib.Path(directory)
+        self.ca = pathlib.Path(ca) / "ca.crt"
+        self.address = address
+        self.port, self.http_port = free_port(address), free_port(address)
+        self.phones = phones
+        self.passwords = {}
+        self.expect_exit = expect_exit
+        self.process = None
+        self.secrets = [p.password for p in phones.values() if isinstance(p, Phone)]
+        self._files(ca, users or USERS)
+        self.config = self._config(grants, http_answer, config)
+        self.file = self.dir / "phonegate.cfg"
+        self.file.write_text(libconfig_file(self.config), encoding="utf-8")
+
+    def _secret(self, name, text):
+        path = self.dir / name
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.touch(0o600)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        return path
+
+    def _files(self, ca, users):
+        tls = self.dir / "tls"
+        tls.mkdir()
+        shutil.copy(pathlib.Path(ca) / "gate.crt", tls)
+        self._secret("tls/gate.key", (pathlib.Path(ca) / "gate.key").read_text())
+        lines = ""
+        for user, algorithms in users.items():
+            self.passwords[user] = "pw-" + secrets.token_hex(8)
+            lines += "".join(htdigest(user, REALM, self.passwords[user], a) for a in algorithms)
+        self._secret("users", lines)
+
+    def _address(self, port):
+        return "%s:%d" % ("[%s]" % self.address if ":" in self.address else self.address, port)
+
+    def _phone(self, phone_id, phone):
+        if isinstance(phone, dict):
+            return dict(phone, id=phone_id)
+        entry = {"id": phone_id, "name": "Phone " + phone_id, "url": phone.url, "profile": "snom",
+                 "host": phone_id + ".phones.localhost"}
+        if phone.user:
+            self._secret("secrets/" + phone_id, phone.password + "\n")
+            entry["login"] = {"user": phone.user, "password_file": "secrets/" + phone_id}
+        if phone.service:
+            self._secret("secrets/%s.admin" % phone_id, phone.service[1] + "\n")
+            entry["admin_login"] = {"user": phone.service[0],
+                                    "password_file": "secrets/%s.admin" % phone_id}
+        entry["tls"] = {"pin_sha256": [phone.pin]}
+        entry.update(getattr(phone, "entry", {}))
+        return entry
+
+    def _config(self, grants, http_answer, config):
+        values = {
+            "realm": REALM, "workers": 2,
+            "https": {"listen": [self._address(self.port)], "certificate": "tls/gate.crt",
+                      "key": "tls/gate.key"},
+            "http": {"listen": [self._address(self.http_port)], "answer": http_answer},
+            "host": ["gate.localhost", "localhost"],
+            "users_file": "users", "grants": grants,
+            "phones": tuple(self._phone(i, p) for i, p in self.phones.items()),
+            "profiles_dir": ROOT / "policy" / "profiles",
+            "access_log": {"file": "access.log", "format": "json"},
+        }
+        for name, value in config.items():
+            if isinstance(value, dict) and isinstance(values.get(name), dict):
+                values[name] = dict(values[name], **value)
+            else:
+                values[name] = value
+        return values
+
+    def start(self):
+        env = dict(os.environ)
+        env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99")
+        env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=99")
+        self.stderr_file = open(self.dir / "stderr", "wb")
+        self.process = subprocess.Popen([program(), "serve", "-c", str(self.file)], env=env,
+                                        stdin=subprocess.DEVNULL, stdout=self.stderr_file,
+                                        stderr=self.stderr_file)
+        wait_for(self._ready, 10, "the gate listens")
+        return self
+
+    def _ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError("phonegate serve ended with %d:\n%s\n%s" % (
+                self.process.returncode, self.stderr(), self.file.read_text()))
+        try:
+            for port in (self.port, self.http_port):
+                socket.create_connection((self.address, port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def stderr(self):
+        return (self.dir / "stderr").read_text(errors="replace")
+
+    def log_text(self):
+        path = self.dir / "access.log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def records(self):
+        return [json.loads(line) for line in self.log_text().splitlines()]
+
+    def record(self, **want):
+        """The newest record with these fields; waits for it."""
+        def find():
+            for r in reversed(self.records()):
+                if all(r.get(k) == v for k, v in want.items()):
+                    return r
+            return None
+        try:
+            return wait_for(find, 3, "a record with %r" % want)
+        except AssertionError as error:
+            raise AssertionError("%s\nlast: %s" % (error, self.records()[-3:])) from None
+
+    def close(self):
+        """Stop the gate; anything odd about its end is a failure."""
+        if self.process is None:
+            return
+        died = self.process.poll()
+        if died is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10 * SLOWER)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError("SIGTERM did not stop the gate\n" + self.stderr()) from None
+        self.stderr_file.close()
+        text = self.stderr()
+        assert died is None, "the gate died with %s\n%s" % (died, text)
+        assert not SANITIZER.search(text), text
+        assert self.process.returncode == self.expect_exit, "exit status %d\n%s" % (
+            self.process.returncode, text)
+        self._no_secrets(text)
+
+    def _no_secrets(self, text):
+        """No password of a person or a phone in anything the gate wrote."""
+        for where, written in (("stderr", text), ("access log", self.log_text())):
+            for secret in self.secrets + list(self.passwords.values()):
+                assert secret not in written, "a password in the " + where
