@@ -79,7 +79,7 @@ struct authn_ctx {
     uint64_t now_ms;
 };
 
-/* Judge the request's Authorization. Allocates nothing. */
+/* Judge the request's Authorization. Keeps no memory. */
 void authn_check(const struct authn_ctx *ctx, const struct request_view *req,
                  struct authn_result *result);
 
