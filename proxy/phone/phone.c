@@ -1,0 +1,303 @@
+#include "proxy/phone/phone.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "policy/base/bytes.h"
+
+static struct str copy(struct str s) {
+    char *text = malloc(s.len + 1);
+    ENSURE(text != NULL);
+    if (s.len > 0) memcpy(text, s.ptr, s.len);
+    text[s.len] = '\0';
+    return (struct str){text, s.len};
+}
+
+static void drop(struct str *s, bool secret) {
+    if (s->ptr == NULL) return;
+    union {
+        const char *in;
+        char *out;
+    } own = {.in = s->ptr};
+    if (secret) bytes_wipe(own.out, s->len);
+    free(own.out);
+    *s = STR_NONE;
+}
+
+/* ---- settings ---- */
+
+static bool fingerprint(struct phone *phone, const struct config_phone *cfg) {
+    struct stat ca = {0};
+    if (cfg->ca_file.len > 0 && stat(cfg->ca_file.ptr, &ca) != 0) return false;
+    uint64_t numbers[] = {cfg->tls,
+                          cfg->port,
+                          cfg->login_required,
+                          cfg->verify,
+                          cfg->policy->profile->login,
+                          phone->concurrent_max,
+                          phone->queue_max,
+                          (uint64_t)ca.st_mtime,
+                          (uint64_t)ca.st_size,
+                          cfg->pin_count};
+    /* Lengths stand between the texts, so that no two settings have the same octets. */
+    struct str texts[] = {cfg->policy->id,     cfg->authority,        cfg->login.user,
+                          cfg->login.password, cfg->admin_login.user, cfg->admin_login.password,
+                          cfg->ca_file,        cfg->verify_name,      cfg->realm};
+    uint64_t lengths[ARRAY_LEN(texts)];
+    struct str parts[2 + 1 + ARRAY_LEN(texts)];
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        lengths[i] = texts[i].len;
+        parts[3 + i] = texts[i];
+    }
+    parts[0] = (struct str){(const char *)numbers, sizeof(numbers)};
+    parts[1] = (struct str){(const char *)lengths, sizeof(lengths)};
+    parts[2] = (struct str){(const char *)cfg->pins, cfg->pin_count * 32};
+    struct hasher *hasher = hasher_new();
+    bool done = hash_parts(hasher, HASH_SHA256, parts, ARRAY_LEN(parts), phone->fingerprint);
+    hasher_free(hasher);
+    return done;
+}
+
+static struct phone_tls *make_tls(const struct config_phone *cfg, char *error, size_t error_len) {
+    struct phone_tls_settings settings = {
+        .pins = cfg->pins,
+        .pin_count = cfg->verify == PHONE_VERIFY_PIN ? cfg->pin_count : 0,
+        .ca_file = cfg->verify == PHONE_VERIFY_CA ? cfg->ca_file.ptr : NULL,
+        .name = cfg->verify_name.len > 0 ? cfg->verify_name : cfg->host,
+        .verify_none = cfg->verify == PHONE_VERIFY_NONE,
+    };
+    return phone_tls_new(&settings, error, error_len);
+}
+
+struct phone *phone_new(const struct config_phone *cfg, size_t queue_max, char *error,
+                        size_t error_len) {
+    struct phone *phone = calloc(1, sizeof(*phone));
+    ENSURE(phone != NULL);
+    atomic_init(&phone->refs, 1);
+    pthread_mutex_init(&phone->lock, NULL);
+    phone->id = copy(cfg->policy->id);
+    phone->host = copy(cfg->host);
+    phone->authority = copy(cfg->authority);
+    phone->realm = copy(cfg->realm);
+    phone->port = cfg->port;
+    phone->login = cfg->policy->profile->login;
+    phone->login_required = cfg->login_required;
+    phone->concurrent_max = cfg->policy->profile->concurrent_requests;
+    phone->queue_max = queue_max;
+    phone->accounts[ACCOUNT_LOGIN].user = copy(cfg->login.user);
+    phone->accounts[ACCOUNT_LOGIN].password = copy(cfg->login.password);
+    phone->accounts[ACCOUNT_ADMIN].user = copy(cfg->admin_login.user);
+    phone->accounts[ACCOUNT_ADMIN].password = copy(cfg->admin_login.password);
+    if (cfg->tls) phone->tls = make_tls(cfg, error, error_len);
+    bool usable = (!cfg->tls || phone->tls != NULL);
+    if (usable && !fingerprint(phone, cfg)) {
+        snprintf(error, error_len, "CA file cannot be read");
+        usable = false;
+    }
+    if (usable) return phone;
+    phone_release(phone);
+    return NULL;
+}
+
+struct phone *phone_hold(struct phone *phone) {
+    atomic_fetch_add(&phone->refs, 1);
+    return phone;
+}
+
+void phone_release(struct phone *phone) {
+    if (phone == NULL || atomic_fetch_sub(&phone->refs, 1) != 1) return;
+    for (size_t i = 0; i < PHONE_ACCOUNTS; i++) {
+        drop(&phone->accounts[i].user, false);
+        drop(&phone->accounts[i].password, true);
+    }
+    drop(&phone->id, false);
+    drop(&phone->host, false);
+    drop(&phone->authority, false);
+    drop(&phone->realm, false);
+    phone_tls_free(phone->tls);
+    pthread_mutex_destroy(&phone->lock);
+    free(phone);
+}
+
+bool phone_same(const struct phone *phone, const struct phone *other) {
+    return bytes_equal_ct(phone->fingerprint, other->fingerprint, sizeof(phone->fingerprint));
+}
+
+/* ---- calling ---- */
+
+static void deliver_call(struct message *message) {
+    struct phone_waiter *waiter = container_of(message, struct phone_waiter, message);
+    waiter->state = WAITER_IDLE;
+    waiter->called(waiter);
+}
+
+static void call(struct phone_waiter *waiter) {
+    waiter->state = WAITER_CALLED;
+    waiter->message.deliver = deliver_call;
+    mailbox_post(&waiter->worker->mailbox, &waiter->message);
+}
+
+static bool list_remove(struct phone_waiter **list, struct phone_waiter *waiter) {
+    for (; *list != NULL; list = &(*list)->next) {
+        if (*list != waiter) continue;
+        *list = waiter->next;
+        waiter->state = WAITER_IDLE;
+        return true;
+    }
+    return false;
+}
+
+/* ---- slots ---- */
+
+/* A person's k-th waiting request belongs to the k-th round from now; within a round it is first
+ * come, first served. */
+static void queue_insert(struct phone *phone, struct phone_waiter *waiter) {
+    waiter->round = phone->round + 1;
+    for (struct phone_waiter *w = phone->queue; w != NULL; w = w->next) {
+        if (w->person == waiter->person) waiter->round = w->round + 1;
+    }
+    struct phone_waiter **at = &phone->queue;
+    while (*at != NULL && (*at)->round <= waiter->round) at = &(*at)->next;
+    waiter->next = *at;
+    *at = waiter;
+    waiter->state = WAITER_QUEUED;
+    phone->queued++;
+}
+
+enum slot_verdict phone_slot_take(struct phone *phone, struct phone_waiter *waiter) {
+    enum slot_verdict verdict = SLOT_FULL;
+    pthread_mutex_lock(&phone->lock);
+    if (phone->in_flight < phone->concurrent_max && phone->queue == NULL) {
+        phone->in_flight++;
+        verdict = SLOT_GRANTED;
+    } else if (phone->queued < phone->queue_max) {
+        queue_insert(phone, waiter);
+        verdict = SLOT_QUEUED;
+    }
+    pthread_mutex_unlock(&phone->lock);
+    return verdict;
+}
+
+bool phone_slot_leave(struct phone *phone, struct phone_waiter *waiter) {
+    pthread_mutex_lock(&phone->lock);
+    bool left = list_remove(&phone->queue, waiter);
+    if (left) phone->queued--;
+    pthread_mutex_unlock(&phone->lock);
+    return left;
+}
+
+void phone_slot_give(struct phone *phone) {
+    pthread_mutex_lock(&phone->lock);
+    struct phone_waiter *next = phone->queue;
+    if (next == NULL) {
+        ENSURE(phone->in_flight > 0);
+        phone->in_flight--;
+    } else { /* the slot goes over as it is */
+        phone->queue = next->next;
+        phone->queued--;
+        phone->round = next->round;
+        call(next);
+    }
+    pthread_mutex_unlock(&phone->lock);
+}
+
+/* ---- login ---- */
+
+static bool is_stopped(const struct phone_account *account, uint64_t now_ms) {
+    return account->state == LOGIN_BROKEN && now_ms < account->retry_ms;
+}
+
+bool phone_login_stopped(struct phone *phone, enum phone_account_kind kind, uint64_t now_ms) {
+    pthread_mutex_lock(&phone->lock);
+    bool stopped = is_stopped(&phone->accounts[kind], now_ms);
+    pthread_mutex_unlock(&phone->lock);
+    return stopped;
+}
+
+enum login_verdict phone_login_begin(struct phone *phone, enum phone_account_kind kind,
+                                     struct phone_waiter *waiter, uint64_t now_ms) {
+    struct phone_account *account = &phone->accounts[kind];
+    enum login_verdict verdict = LOGIN_GO;
+    pthread_mutex_lock(&phone->lock);
+    if (is_stopped(account, now_ms)) {
+        verdict = LOGIN_STOPPED;
+    } else if (account->state == LOGIN_TRYING) {
+        struct phone_waiter **at = &account->waiting;
+        while (*at != NULL) at = &(*at)->next;
+        waiter->next = NULL;
+        waiter->state = WAITER_QUEUED;
+        *at = waiter;
+        verdict = LOGIN_WAIT;
+    } else if (account->state != LOGIN_PROVEN) {
+        account->state = LOGIN_TRYING;
+        verdict = LOGIN_TRIAL;
+    }
+    pthread_mutex_unlock(&phone->lock);
+    return verdict;
+}
+
+static void note_rejection(struct phone_account *account, uint64_t now_ms) {
+    uint64_t pause = PHONE_BREAKER_MS;
+    for (unsigned i = 0; i < account->rejections && pause < PHONE_BREAKER_MAX_MS; i++) pause *= 2;
+    account->rejections++;
+    account->state = LOGIN_BROKEN;
+    account->retry_ms = now_ms + (pause < PHONE_BREAKER_MAX_MS ? pause : PHONE_BREAKER_MAX_MS);
+    account->has_spare = false;
+}
+
+bool phone_login_end(struct phone *phone, enum phone_account_kind kind, enum login_outcome outcome,
+                     uint64_t now_ms) {
+    struct phone_account *account = &phone->accounts[kind];
+    bool opened = false;
+    pthread_mutex_lock(&phone->lock);
+    switch (outcome) {
+    case LOGIN_ACCEPTED:
+        account->state = LOGIN_PROVEN;
+        account->rejections = 0;
+        break;
+    case LOGIN_REJECTED:
+        opened = !is_stopped(account, now_ms);
+        if (opened) note_rejection(account, now_ms);
+        break;
+    case LOGIN_NO_ANSWER:
+        if (account->state == LOGIN_TRYING) account->state = LOGIN_UNKNOWN;
+        break;
+    }
+    while (account->state != LOGIN_TRYING && account->waiting != NULL) {
+        struct phone_waiter *next = account->waiting;
+        account->waiting = next->next;
+        call(next);
+    }
+    pthread_mutex_unlock(&phone->lock);
+    return opened;
+}
+
+bool phone_login_leave(struct phone *phone, enum phone_account_kind kind,
+                       struct phone_waiter *waiter) {
+    pthread_mutex_lock(&phone->lock);
+    bool left = list_remove(&phone->accounts[kind].waiting, waiter);
+    pthread_mutex_unlock(&phone->lock);
+    return left;
+}
+
+void phone_spare_put(struct phone *phone, enum phone_account_kind kind,
+                     const struct phone_challenge *challenge, uint64_t now_ms) {
+    struct phone_account *account = &phone->accounts[kind];
+    pthread_mutex_lock(&phone->lock);
+    account->spare = *challenge;
+    account->spare_ms = now_ms;
+    account->has_spare = account->state == LOGIN_PROVEN;
+    pthread_mutex_unlock(&phone->lock);
+}
+
+bool phone_spare_take(struct phone *phone, enum phone_account_kind kind,
+                      struct phone_challenge *challenge, uint64_t now_ms) {
+    struct phone_account *account = &phone->accounts[kind];
+    pthread_mutex_lock(&phone->lock);
+    bool fresh = account->has_spare && now_ms - account->spare_ms < PHONE_SPARE_NONCE_MS;
+    if (fresh) *challenge = account->spare;
+    account->has_spare = false;
+    pthread_mutex_unlock(&phone->lock);
+    return fresh;
+}

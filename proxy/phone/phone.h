@@ -1,0 +1,130 @@
+/* phone.h: one phone at run time: who may talk to it now, and what is known of its login.
+ *
+ * Shared by all workers behind its own lock, and kept over a reload where nothing of it changed. A
+ * phone takes a fixed number of requests at a time; the others wait in a bounded queue in which
+ * people take turns, so that one person's forty images do not starve another's page. One rejected
+ * password opens the breaker of that account: a phone locks its web interface for everybody after a
+ * few. */
+#ifndef PROXY_PHONE_PHONE_H
+#define PROXY_PHONE_PHONE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "certs/phone_tls.h"
+#include "policy/auth/phone_auth.h"
+#include "proxy/config/config.h"
+#include "proxy/run/worker.h"
+
+/* How long a rejected account is left alone before one request may try again; doubled each time, up
+ * to the maximum. The phone's own lock begins with a minute and doubles, too. */
+#define PHONE_BREAKER_MS     (10 * 60 * 1000)
+#define PHONE_BREAKER_MAX_MS (24 * 60 * 60 * 1000)
+/* An unused connection is closed after this long; phones have few of them. */
+#define PHONE_IDLE_MS 30000
+/* A nonce left over by a connection that the phone closed politely is tried again this long. */
+#define PHONE_SPARE_NONCE_MS 60000
+
+enum phone_account_kind { ACCOUNT_LOGIN, ACCOUNT_ADMIN, PHONE_ACCOUNTS };
+
+enum login_state {
+    LOGIN_UNKNOWN, /* nobody has signed in yet */
+    LOGIN_TRYING,  /* one exchange is trying: the others wait for what comes of it */
+    LOGIN_PROVEN,
+    LOGIN_BROKEN, /* rejected: see retry_ms */
+};
+
+enum waiter_state { WAITER_IDLE, WAITER_QUEUED, WAITER_CALLED };
+
+/* A place in a phone's queue, embedded in an exchange. `called` runs on the exchange's own worker.
+ */
+struct phone_waiter {
+    struct message message;
+    struct phone_waiter *next;
+    struct worker *worker;
+    void (*called)(struct phone_waiter *waiter);
+    uint64_t person; /* whose turn it is: a stable key of the user */
+    uint64_t round;
+    enum waiter_state state;
+};
+
+struct phone_account {
+    struct str user, password; /* owned */
+    enum login_state state;
+    unsigned rejections;
+    uint64_t retry_ms; /* LOGIN_BROKEN: epoch ms from which one may try again */
+    bool has_spare;
+    uint64_t spare_ms;
+    struct phone_challenge spare;
+    struct phone_waiter *waiting; /* for the outcome of TRYING, in order */
+};
+
+struct phone_conn;
+
+struct phone {
+    atomic_uint refs;
+    pthread_mutex_t lock;
+    uint8_t fingerprint[32]; /* of the settings: the same after a reload means the same phone */
+    struct str id, host, authority; /* owned */
+    uint16_t port;
+    struct phone_tls *tls; /* owned; NULL: clear text, allowed by the configuration */
+    enum phone_login login;
+    bool login_required;
+    struct str realm; /* owned; pinned realm, empty: any */
+    unsigned concurrent_max;
+    size_t queue_max;
+    struct phone_account accounts[PHONE_ACCOUNTS]; /* under lock, but for user and password */
+    /* under lock: */
+    unsigned in_flight;
+    size_t queued;
+    uint64_t round;
+    struct phone_waiter *queue;
+    struct phone_conn *idle; /* newest first, of all workers */
+};
+
+/* What a phone of this configuration would be; NULL with one line in `error`. */
+struct phone *phone_new(const struct config_phone *cfg, size_t queue_max, char *error,
+                        size_t error_len);
+struct phone *phone_hold(struct phone *phone);
+void phone_release(struct phone *phone);
+
+/* The same settings in every respect? */
+bool phone_same(const struct phone *phone, const struct phone *other);
+
+enum slot_verdict { SLOT_GRANTED, SLOT_QUEUED, SLOT_FULL };
+
+/* Ask for a slot. QUEUED: `called` comes later, with the slot taken. */
+MUST_USE enum slot_verdict phone_slot_take(struct phone *phone, struct phone_waiter *waiter);
+/* Leave the queue. False when the call is under way already: `called` still comes, and must give
+ * the slot back. */
+bool phone_slot_leave(struct phone *phone, struct phone_waiter *waiter);
+/* Give a slot back: the next in turn is called. */
+void phone_slot_give(struct phone *phone);
+
+enum login_verdict {
+    LOGIN_GO,      /* send the answer; report ACCEPTED or REJECTED */
+    LOGIN_TRIAL,   /* the same, and everybody waits for it: report NO_ANSWER, too */
+    LOGIN_WAIT,    /* another one is trying: `called` comes with the outcome */
+    LOGIN_STOPPED, /* the breaker is open */
+};
+
+/* May this exchange send the account's password? */
+MUST_USE enum login_verdict phone_login_begin(struct phone *phone, enum phone_account_kind kind,
+                                              struct phone_waiter *waiter, uint64_t now_ms);
+/* Is the breaker open? */
+bool phone_login_stopped(struct phone *phone, enum phone_account_kind kind, uint64_t now_ms);
+
+enum login_outcome { LOGIN_ACCEPTED, LOGIN_REJECTED, LOGIN_NO_ANSWER };
+/* What came of it. True when this opened the breaker. */
+bool phone_login_end(struct phone *phone, enum phone_account_kind kind, enum login_outcome outcome,
+                     uint64_t now_ms);
+bool phone_login_leave(struct phone *phone, enum phone_account_kind kind,
+                       struct phone_waiter *waiter);
+
+/* Keep a challenge for the next connection, or take what is kept. */
+void phone_spare_put(struct phone *phone, enum phone_account_kind kind,
+                     const struct phone_challenge *challenge, uint64_t now_ms);
+bool phone_spare_take(struct phone *phone, enum phone_account_kind kind,
+                      struct phone_challenge *challenge, uint64_t now_ms);
+
+#endif

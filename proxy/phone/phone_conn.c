@@ -1,0 +1,526 @@
+#include "proxy/phone/phone_conn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "proxy/http/http_parse.h"
+
+static struct phone_conn *of(struct stream *s) {
+    return container_of(s, struct phone_conn, stream);
+}
+
+/* ---- the idle list ---- */
+
+static void idle_remove(struct phone_conn *c) {
+    pthread_mutex_lock(&c->phone->lock);
+    for (struct phone_conn **at = &c->phone->idle; *at != NULL; at = &(*at)->idle_next) {
+        if (*at != c) continue;
+        *at = c->idle_next;
+        break;
+    }
+    pthread_mutex_unlock(&c->phone->lock);
+}
+
+/* A challenge outlives its connection only when the phone said goodbye itself: then its nonces are
+ * likely to live on (devices that close after every answer), and the person is spared a round trip.
+ */
+static void leave_challenges(struct phone_conn *c) {
+    if (!c->polite) return;
+    for (int kind = 0; kind < PHONE_ACCOUNTS; kind++) {
+        struct phone_login_memory *login = &c->logins[kind];
+        if (!login->known) continue;
+        phone_spare_put(c->phone, (enum phone_account_kind)kind, &login->challenge,
+                        worker_epoch_ms(c->worker));
+    }
+}
+
+void phone_conn_drop(struct phone_conn *c) {
+    if (c->state == PHONE_CONN_CLOSED) return;
+    if (c->user == NULL) idle_remove(c);
+    c->state = PHONE_CONN_CLOSED;
+    c->user = NULL;
+    timed_stop(&c->timed);
+    leave_challenges(c);
+    if (c->resolving) uv_cancel((uv_req_t *)&c->resolve);
+    if (c->stream.state == STREAM_OPEN)
+        stream_finish(&c->stream);
+    else
+        stream_close(&c->stream);
+}
+
+static void fail(struct phone_conn *c, const char *reason) {
+    const struct phone_conn_ops *ops = c->ops;
+    void *user = c->user;
+    /* With the user still set the idle list is left alone. */
+    phone_conn_drop(c);
+    if (user != NULL) ops->failed(user, reason);
+}
+
+static void free_when_alone(struct phone_conn *c) {
+    if (!c->gone || c->resolving || c->posted) return;
+    io_give(&c->worker->io, c->partial);
+    c->worker->live--;
+    phone_release(c->phone);
+    free(c);
+}
+
+static void on_closed(struct stream *s) {
+    struct phone_conn *c = of(s);
+    c->gone = true;
+    free_when_alone(c);
+}
+
+/* ---- answers ---- */
+
+static void answer_done(struct phone_conn *c) {
+    c->state = PHONE_CONN_READY;
+    c->used = true;
+    c->finished = false;
+    c->ops->done(c->user);
+}
+
+/* How many octets of `data` belong to the answer; they are given to the user. */
+static size_t read_body(struct phone_conn *c, struct str data) {
+    if (c->body == RESPONSE_CHUNKED) {
+        struct str rest = data;
+        struct str piece;
+        chunked_read(&c->chunked, &rest, &piece);
+        if (c->chunked.state == CHUNKED_BAD) {
+            fail(c, "phone_bad_chunk");
+            return data.len;
+        }
+        if (piece.len > 0) c->ops->body(c->user, piece);
+        return data.len - rest.len;
+    }
+    size_t take = data.len;
+    if (c->body == RESPONSE_LENGTH && c->left < take) take = (size_t)c->left;
+    c->left -= c->body == RESPONSE_LENGTH ? take : 0;
+    c->ops->body(c->user, str_part(data, 0, take));
+    return take;
+}
+
+static bool body_complete(const struct phone_conn *c) {
+    switch (c->body) {
+    case RESPONSE_NONE:
+        return true;
+    case RESPONSE_LENGTH:
+        return c->left == 0;
+    case RESPONSE_CHUNKED:
+        return c->chunked.state == CHUNKED_DONE;
+    case RESPONSE_UNTIL_CLOSE:
+        return false;
+    }
+    return false;
+}
+
+static void on_body(struct phone_conn *c, struct str data) {
+    while (data.len > 0 && c->state == PHONE_CONN_BODY && !body_complete(c)) {
+        size_t taken = read_body(c, data);
+        data = str_part(data, taken, data.len);
+    }
+    if (c->state != PHONE_CONN_BODY || !body_complete(c)) return;
+    if (data.len > 0) c->reusable = false; /* octets nobody asked for (H13) */
+    c->finished = true;
+}
+
+/* A complete head: tell the user, then go on with the body. */
+static void on_head(struct phone_conn *c, struct str head, struct str rest) {
+    static const struct http_limits limits = {.header_bytes = PHONE_HEAD_BYTES,
+                                              .headers = PHONE_HEADERS};
+    struct header headers[PHONE_HEADERS];
+    struct response_view view;
+    struct http_refusal refusal;
+    if (!http_strict_response(head, c->head_request, &limits, headers, &view, &refusal)) {
+        fail(c, refusal.reason);
+        return;
+    }
+    if (!http_parse_agrees_response(head, c->head_request, &view)) {
+        fail(c, "phone_parsers_differ");
+        return;
+    }
+    if (view.status == 101) {
+        fail(c, "phone_upgrade_unasked");
+        return;
+    }
+    http_scan_init(&c->scan);
+    if (view.status >= 200) {
+        c->state = PHONE_CONN_BODY;
+        c->body = view.body;
+        c->left = view.content_length;
+        c->reusable = view.keep_alive;
+        c->polite = !view.keep_alive;
+        chunked_init(&c->chunked);
+        c->ops->head(c->user, &view);
+        on_body(c, rest);
+    } else if (rest.len > 0) { /* an interim answer: the real one follows */
+        c->stream.ops->on_data(&c->stream, rest);
+    }
+}
+
+static void on_head_octets(struct phone_conn *c, struct str data) {
+    static const struct http_limits limits = {.header_bytes = PHONE_HEAD_BYTES,
+                                              .headers = PHONE_HEADERS};
+    struct str text = data;
+    size_t before = 0;
+    struct io_buf *partial = c->partial;
+    if (partial != NULL) {
+        before = partial->len;
+        size_t room = IO_BUF_SIZE - partial->len;
+        memcpy(partial->data + partial->len, data.ptr, data.len < room ? data.len : room);
+        partial->len += data.len < room ? data.len : room;
+        text = (struct str){partial->data, partial->len};
+    }
+    size_t end = 0;
+    struct http_refusal refusal;
+    c->got_octets = true;
+    switch (http_scan_response(&c->scan, text, &limits, &end, &refusal)) {
+    case HTTP_HEAD_BAD:
+        fail(c, str_starts_with(str_of(refusal.reason), STR("head_")) ? "phone_head_too_large"
+                                                                      : "phone_bad_head");
+        return;
+    case HTTP_HEAD_MORE:
+        if (partial != NULL) return;
+        c->partial = io_take(c->stream.io);
+        memcpy(c->partial->data, data.ptr, data.len < IO_BUF_SIZE ? data.len : IO_BUF_SIZE);
+        c->partial->len = data.len < IO_BUF_SIZE ? data.len : IO_BUF_SIZE;
+        return;
+    case HTTP_HEAD_DONE:
+        break;
+    }
+    c->partial = NULL;
+    on_head(c, str_part(text, 0, end), str_part(data, end - before, data.len));
+    io_give(&c->worker->io, partial);
+}
+
+static void on_data(struct stream *s, struct str data) {
+    struct phone_conn *c = of(s);
+    switch (c->state) {
+    case PHONE_CONN_HEAD:
+        on_head_octets(c, data);
+        return;
+    case PHONE_CONN_BODY:
+        if (c->finished)
+            c->reusable = false;
+        else
+            on_body(c, data);
+        return;
+    case PHONE_CONN_READY: /* octets nobody asked for: never paired with the next request (H13) */
+        c->reusable = false;
+        if (c->user == NULL) phone_conn_drop(c);
+        return;
+    case PHONE_CONN_CONNECTING:
+    case PHONE_CONN_HANDSHAKE:
+    case PHONE_CONN_CLOSED:
+        return;
+    }
+}
+
+static void on_batch(struct stream *s) {
+    struct phone_conn *c = of(s);
+    if (c->state == PHONE_CONN_BODY && c->finished)
+        answer_done(c);
+    else if (c->user != NULL && c->state >= PHONE_CONN_READY)
+        c->ops->batch(c->user);
+}
+
+static void on_writable(struct stream *s) {
+    struct phone_conn *c = of(s);
+    if (c->user != NULL && c->state >= PHONE_CONN_READY) c->ops->writable(c->user);
+}
+
+/* ---- ends ---- */
+
+static const char *handshake_reason(const struct phone_conn *c) {
+    const char *refusal = c->stream.ssl != NULL ? phone_tls_refusal(c->stream.ssl) : NULL;
+    if (refusal == NULL) return "phone_tls_failed";
+    if (strcmp(refusal, "pin_mismatch") == 0) return "phone_pin_mismatch";
+    if (strcmp(refusal, "name_mismatch") == 0) return "phone_name_mismatch";
+    if (strcmp(refusal, "expired") == 0) return "phone_certificate_expired";
+    return "phone_certificate_untrusted";
+}
+
+static void on_end(struct stream *s, enum stream_end why) {
+    struct phone_conn *c = of(s);
+    switch (c->state) {
+    case PHONE_CONN_CONNECTING:
+        fail(c, "phone_unreachable");
+        return;
+    case PHONE_CONN_HANDSHAKE:
+        fail(c, handshake_reason(c));
+        return;
+    case PHONE_CONN_READY:
+        fail(c, "phone_closed");
+        return;
+    case PHONE_CONN_HEAD:
+        if (c->got_octets)
+            fail(c, "phone_incomplete_head");
+        else
+            fail(c, why == STREAM_END_RESET ? "phone_reset" : "phone_closed");
+        return;
+    case PHONE_CONN_BODY: {
+        /* Without a length only close_notify tells the end from a cut (H14). */
+        bool clean = why == STREAM_END_NOTIFY || (s->ssl == NULL && why == STREAM_END_EOF);
+        c->reusable = false;
+        if (c->finished || (c->body == RESPONSE_UNTIL_CLOSE && clean))
+            answer_done(c);
+        else
+            fail(c, "phone_incomplete");
+        return;
+    }
+    case PHONE_CONN_CLOSED:
+        return;
+    }
+}
+
+/* ---- opening ---- */
+
+static void on_open(struct stream *s) {
+    struct phone_conn *c = of(s);
+    c->state = PHONE_CONN_READY;
+    c->ops->ready(c->user);
+}
+
+static const struct stream_ops stream_ops = {
+    .on_open = on_open,
+    .on_data = on_data,
+    .on_batch = on_batch,
+    .on_writable = on_writable,
+    .on_end = on_end,
+    .on_closed = on_closed,
+};
+
+static void on_connected(uv_connect_t *req, int status) {
+    struct phone_conn *c = container_of(req, struct phone_conn, connect);
+    if (c->state == PHONE_CONN_CLOSED) return;
+    if (status != 0) {
+        fail(c, status == UV_ECONNREFUSED ? "phone_refused" : "phone_unreachable");
+        return;
+    }
+    uv_tcp_nodelay(&c->stream.tcp, 1);
+    stream_read(&c->stream);
+    if (c->phone->tls == NULL) {
+        on_open(&c->stream);
+        return;
+    }
+    SSL *ssl = phone_tls_connect(c->phone->tls, c->phone->host);
+    if (ssl == NULL) {
+        fail(c, "phone_tls_failed");
+        return;
+    }
+    c->state = PHONE_CONN_HANDSHAKE;
+    stream_start_tls(&c->stream, ssl);
+}
+
+static void connect_to(struct phone_conn *c, struct sockaddr_storage *addr) {
+    if (addr->ss_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, addr, sizeof(v4));
+        v4.sin_port = htons(c->phone->port);
+        memcpy(addr, &v4, sizeof(v4));
+    } else {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, addr, sizeof(v6));
+        v6.sin6_port = htons(c->phone->port);
+        memcpy(addr, &v6, sizeof(v6));
+    }
+    int rc =
+        uv_tcp_connect(&c->connect, &c->stream.tcp, (const struct sockaddr *)addr, on_connected);
+    if (rc != 0) fail(c, "phone_unreachable");
+}
+
+static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found) {
+    struct phone_conn *c = container_of(req, struct phone_conn, resolve);
+    c->resolving = false;
+    if (c->state == PHONE_CONN_CLOSED) {
+        uv_freeaddrinfo(found);
+        free_when_alone(c);
+        return;
+    }
+    if (status != 0 || found == NULL) {
+        fail(c, "phone_name_unknown");
+        return;
+    }
+    struct sockaddr_storage addr = {0};
+    memcpy(&addr, found->ai_addr, found->ai_addrlen);
+    uv_freeaddrinfo(found);
+    connect_to(c, &addr);
+}
+
+static bool literal_address(struct str host, struct sockaddr_storage *addr) {
+    char text[64];
+    if (host.len >= sizeof(text)) return false;
+    memcpy(text, host.ptr, host.len);
+    text[host.len] = '\0';
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (uv_ip4_addr(text, 0, &v4) == 0) {
+        memcpy(addr, &v4, sizeof(v4));
+        return true;
+    }
+    if (uv_ip6_addr(text, 0, &v6) != 0) return false;
+    memcpy(addr, &v6, sizeof(v6));
+    return true;
+}
+
+/* The first steps may fail at once; the user is told from the loop, not from inside
+ * phone_conn_open. */
+static void begin(struct message *message) {
+    struct phone_conn *c = container_of(message, struct phone_conn, message);
+    c->posted = false;
+    if (c->state == PHONE_CONN_CLOSED) {
+        free_when_alone(c);
+        return;
+    }
+    struct sockaddr_storage addr = {0};
+    if (literal_address(c->phone->host, &addr)) {
+        connect_to(c, &addr);
+        return;
+    }
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    c->resolving = true;
+    if (uv_getaddrinfo(&c->worker->loop, &c->resolve, on_resolved, c->phone->host.ptr, NULL,
+                       &hints) != 0) {
+        c->resolving = false;
+        fail(c, "phone_name_unknown");
+    }
+}
+
+static void on_idle_too_long(struct timed *timed) {
+    struct phone_conn *c = container_of(timed, struct phone_conn, timed);
+    if (c->user == NULL) phone_conn_drop(c);
+}
+
+struct phone_conn *phone_conn_open(struct worker *w, struct phone *phone,
+                                   const struct phone_conn_ops *ops, void *user) {
+    struct phone_conn *c = calloc(1, sizeof(*c));
+    ENSURE(c != NULL);
+    c->worker = w;
+    c->phone = phone_hold(phone);
+    c->ops = ops;
+    c->user = user;
+    http_scan_init(&c->scan);
+    int rc = stream_init(&c->stream, &w->io, &stream_ops);
+    ENSURE(rc == 0);
+    timed_start(w, &c->timed, on_idle_too_long);
+    w->live++;
+    c->posted = true;
+    c->message.deliver = begin;
+    mailbox_post(&w->mailbox, &c->message);
+    return c;
+}
+
+/* ---- lending ---- */
+
+/* Has the phone closed, or sent something, while nobody looked? The loop tells us soon after it
+ * happens; this is for what it has not told yet, and not worth a system call on a connection used a
+ * moment ago. */
+static bool is_alive(struct phone_conn *c, uint64_t now_ms) {
+    if (c->state != PHONE_CONN_READY || c->stream.ended || !c->reusable) return false;
+    if (now_ms - c->idle_since_ms < WORKER_TICK_MS) return true;
+    uv_os_fd_t fd;
+    char octet;
+    if (uv_fileno((const uv_handle_t *)&c->stream.tcp, &fd) != 0) return false;
+    ssize_t got = recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 && errno == EAGAIN;
+}
+
+static void close_for_other(struct message *message) {
+    struct phone_conn *c = container_of(message, struct phone_conn, message);
+    pthread_mutex_lock(&c->phone->lock);
+    c->posted = false;
+    pthread_mutex_unlock(&c->phone->lock);
+    if (c->state != PHONE_CONN_CLOSED && c->user == NULL)
+        phone_conn_drop(c);
+    else
+        free_when_alone(c);
+}
+
+/* The newest idle connection of this worker. Where only other workers have one, the oldest of
+ * theirs is closed: the phone may not bear two. */
+static struct phone_conn *unlink_idle(struct worker *w, struct phone *phone) {
+    struct phone_conn *found = NULL;
+    struct phone_conn *other = NULL;
+    pthread_mutex_lock(&phone->lock);
+    for (struct phone_conn **at = &phone->idle; *at != NULL; at = &(*at)->idle_next) {
+        if ((*at)->worker == w) {
+            found = *at;
+            *at = found->idle_next;
+            break;
+        }
+        other = *at;
+    }
+    if (found == NULL && other != NULL && !other->posted) {
+        other->posted = true;
+        other->message.deliver = close_for_other;
+        mailbox_post(&other->worker->mailbox, &other->message);
+    }
+    pthread_mutex_unlock(&phone->lock);
+    return found;
+}
+
+struct phone_conn *phone_conn_take(struct worker *w, struct phone *phone,
+                                   const struct phone_conn_ops *ops, void *user) {
+    struct phone_conn *c;
+    while ((c = unlink_idle(w, phone)) != NULL) {
+        c->ops = ops;
+        c->user = user;
+        c->timed.deadline_ms = 0;
+        if (is_alive(c, worker_now(w))) return c;
+        phone_conn_drop(c);
+    }
+    return NULL;
+}
+
+void phone_conn_give(struct phone_conn *c) {
+    if (!c->reusable || c->state != PHONE_CONN_READY || c->worker->stopping) {
+        phone_conn_drop(c);
+        return;
+    }
+    c->user = NULL;
+    stream_resume(&c->stream); /* what was held back is looked at before anybody else may use it */
+    if (!c->reusable || c->state != PHONE_CONN_READY) {
+        phone_conn_drop(c);
+        return;
+    }
+    c->idle_since_ms = worker_now(c->worker);
+    c->timed.deadline_ms = c->idle_since_ms + PHONE_IDLE_MS;
+    pthread_mutex_lock(&c->phone->lock);
+    c->idle_next = c->phone->idle;
+    c->phone->idle = c;
+    pthread_mutex_unlock(&c->phone->lock);
+}
+
+/* ---- sending ---- */
+
+void phone_conn_send(struct phone_conn *c, struct str head, struct str body, bool head_request) {
+    ENSURE(c->state == PHONE_CONN_READY);
+    c->state = PHONE_CONN_HEAD;
+    c->head_request = head_request;
+    c->got_octets = false;
+    http_scan_init(&c->scan);
+    stream_write(&c->stream, head);
+    if (body.len > 0) stream_write(&c->stream, body);
+    stream_flush(&c->stream);
+}
+
+void phone_conn_send_more(struct phone_conn *c, struct str data) {
+    if (data.len > 0) stream_write(&c->stream, data);
+}
+
+void phone_conn_flush(struct phone_conn *c) {
+    stream_flush(&c->stream);
+}
+
+bool phone_conn_is_full(const struct phone_conn *c) {
+    return stream_is_full(&c->stream);
+}
+
+void phone_conn_pause(struct phone_conn *c) {
+    stream_pause(&c->stream);
+}
+
+void phone_conn_resume(struct phone_conn *c) {
+    stream_resume(&c->stream);
+}

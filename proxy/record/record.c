@@ -1,0 +1,161 @@
+#include "proxy/record/record.h"
+
+#include <time.h>
+
+#include "policy/base/bytes.h"
+
+#define RECORD_MAX 32768 /* every field at its longest, each octet escaped to six */
+/* What a stranger can put into one field. */
+#define TEXT_MAX    512
+#define KEYS_MAX    32
+#define KEY_MAX_LEN 64
+
+/* JSON string contents (RFC 8259 section 7); octets that are not UTF-8 become U+FFFD, so a record
+ * is always readable. */
+static void put_escaped(struct outbuf *out, struct str s) {
+    bool utf8 = str_is_utf8(s);
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c == '"' || c == '\\') {
+            outbuf_char(out, '\\');
+            outbuf_char(out, (char)c);
+        } else if (c < 0x20 || c == 0x7f) {
+            outbuf_put(out, STR("\\u00"));
+            outbuf_hex(out, &c, 1);
+        } else if (c >= 0x80 && !utf8) {
+            outbuf_put(out, STR("\\ufffd"));
+        } else {
+            outbuf_char(out, (char)c);
+        }
+    }
+}
+
+static void put_name(struct outbuf *out, const char *name) {
+    if (out->len > 0) outbuf_char(out, ',');
+    outbuf_char(out, '"');
+    outbuf_put(out, str_of(name));
+    outbuf_put(out, STR("\":"));
+}
+
+static void put_str(struct outbuf *out, const char *name, struct str value) {
+    if (value.len == 0) return;
+    put_name(out, name);
+    outbuf_char(out, '"');
+    put_escaped(out, str_part(value, 0, TEXT_MAX));
+    outbuf_char(out, '"');
+}
+
+static void put_num(struct outbuf *out, const char *name, int64_t value) {
+    if (value < 0) return;
+    put_name(out, name);
+    outbuf_u64(out, (uint64_t)value);
+}
+
+static void put_time(struct outbuf *out) {
+    struct timespec now;
+    struct tm parts;
+    char text[32];
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.", &parts);
+    put_name(out, "ts");
+    outbuf_char(out, '"');
+    outbuf_put(out, (struct str){text, len});
+    uint64_t ms = (uint64_t)(now.tv_nsec / 1000000);
+    char digits[3] = {(char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10)};
+    outbuf_put(out, (struct str){digits, 3});
+    outbuf_put(out, STR("Z\""));
+}
+
+/* Names only. A piece without '=' that follows a ';' may be part of a value (key=1;2;3), so it is
+ * left out. */
+static void put_query_keys(struct outbuf *out, struct str query) {
+    struct str piece;
+    unsigned count = 0;
+    put_name(out, "query_keys");
+    outbuf_char(out, '[');
+    while (str_split(&query, '&', &piece) && count < KEYS_MAX) {
+        struct str part;
+        bool first = true;
+        while (str_split(&piece, ';', &part) && count < KEYS_MAX) {
+            size_t mark = str_find(part, '=', 0);
+            bool named = first || mark < part.len;
+            first = false;
+            if (!named || part.len == 0) continue;
+            if (count++ > 0) outbuf_char(out, ',');
+            outbuf_char(out, '"');
+            put_escaped(out, str_part(part, 0, mark < KEY_MAX_LEN ? mark : KEY_MAX_LEN));
+            outbuf_char(out, '"');
+        }
+    }
+    outbuf_char(out, ']');
+}
+
+static void put_claimed(struct outbuf *out, const struct record *r) {
+    const struct authn_result *authn = &r->decision->authn;
+    if (authn->claimed.len == 0 || r->decision->user != NULL) return;
+    if (authn->claimed_is_known) {
+        put_str(out, "user_claimed", authn->claimed);
+        return;
+    }
+    uint8_t mac[32];
+    if (!hash_hmac_sha256(r->hasher, r->claim_key, authn->claimed, mac)) return;
+    put_name(out, "user_claimed");
+    outbuf_char(out, '"');
+    outbuf_hex(out, mac, 8);
+    outbuf_put(out, STR("\",\"user_claimed_hashed\":true"));
+}
+
+static void put_decision(struct outbuf *out, const struct record *r) {
+    const struct decision *d = r->decision;
+    if (d->user != NULL) put_str(out, "user", d->user->name);
+    put_claimed(out, r);
+    put_str(out, "role", d->role);
+    if (d->user != NULL) put_str(out, "digest_alg", hash_name(d->authn.algorithm));
+    if (d->phone != NULL) {
+        put_str(out, "phone_id", d->phone->id);
+        put_str(out, "phone_model", d->phone->profile->name);
+    }
+    if (d->rule != NULL) put_str(out, "rule_id", d->rule->name);
+}
+
+/* The canonical path where there is one: it is what the phone was or would have been asked for. */
+static void put_request(struct outbuf *out, const struct record *r) {
+    const struct request_view *view = r->view;
+    put_str(out, "method", view->method_name);
+    put_str(out, "host", view->authority);
+    bool canonical = r->decision != NULL && r->decision->path.decoded.len > 0;
+    put_str(out, "path", canonical ? r->decision->path.decoded : view->path);
+    if (view->query.ptr != NULL) put_query_keys(out, view->query);
+}
+
+void record_write(struct access_log *log, const struct record *r) {
+    char memory[RECORD_MAX];
+    struct outbuf out;
+    outbuf_init(&out, memory, sizeof(memory) - 1);
+    put_time(&out);
+    put_str(&out, "event", str_of(r->event));
+    put_str(&out, "outcome", str_of(r->outcome));
+    put_str(&out, "reason", str_of(r->reason));
+    put_str(&out, "src_ip", r->src_ip);
+    put_num(&out, "src_port", r->src_port);
+    put_num(&out, "conn_id", (int64_t)r->conn_id);
+    if (r->request_id > 0) put_num(&out, "req_id", (int64_t)r->request_id);
+    put_str(&out, "tls_version", str_of(r->tls_version));
+    put_str(&out, "tls_cipher", str_of(r->tls_cipher));
+    if (r->decision != NULL) put_decision(&out, r);
+    put_str(&out, "phone_addr", r->phone_addr);
+    put_str(&out, "upstream_account", r->phone_account);
+    if (r->view != NULL) put_request(&out, r);
+    put_str(&out, "policy_version", r->policy_version);
+    if (r->status > 0) put_num(&out, "status", r->status);
+    if (r->phone_status > 0) put_num(&out, "upstream_status", r->phone_status);
+    put_num(&out, "bytes_in", (int64_t)r->bytes_in);
+    put_num(&out, "bytes_out", (int64_t)r->bytes_out);
+    put_num(&out, "dur_ms", r->total_ms);
+    put_num(&out, "queue_ms", r->queue_ms);
+    put_num(&out, "connect_ms", r->connect_ms);
+    put_num(&out, "first_byte_ms", r->first_byte_ms);
+    outbuf_char(&out, '}');
+    access_log_add(log, outbuf_str(&out));
+}

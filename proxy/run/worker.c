@@ -1,0 +1,131 @@
+#include "proxy/run/worker.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "policy/base/bytes.h"
+
+static void ring_insert(struct timed *timed, struct timed *before) {
+    timed->next = before;
+    timed->prev = before->prev;
+    timed->prev->next = timed;
+    before->prev = timed;
+}
+
+static void on_tick(uv_timer_t *timer) {
+    struct worker *w = timer->data;
+    uint64_t now = worker_now(w);
+    struct timed *timed = w->timed.next;
+    while (timed != &w->timed) {
+        struct timed *next = timed->next;
+        if (timed->deadline_ms != 0 && timed->deadline_ms <= now) {
+            /* Whatever `expired` takes out of the ring, the mark stays where we are. */
+            struct timed mark = {.deadline_ms = 0};
+            ring_insert(&mark, next);
+            timed->deadline_ms = 0;
+            timed->expired(timed);
+            next = mark.next;
+            timed_stop(&mark);
+        }
+        timed = next;
+    }
+    if (!access_log_healthy(w->shared->log)) access_log_flush(w->shared->log);
+}
+
+void worker_bury(struct worker *w, struct grave *grave) {
+    grave->next = w->graves;
+    w->graves = grave;
+}
+
+static void bury_all(struct worker *w) {
+    while (w->graves != NULL) {
+        struct grave *grave = w->graves;
+        w->graves = grave->next;
+        grave->bury(grave);
+    }
+}
+
+static void after_io(uv_check_t *check) {
+    struct worker *w = check->data;
+    access_log_flush(w->shared->log);
+    bury_all(w);
+}
+
+void worker_init(struct worker *w, struct shared *shared, unsigned index) {
+    *w = (struct worker){.shared = shared, .index = index, .date_s = -1};
+    int rc = uv_loop_init(&w->loop);
+    ENSURE(rc == 0);
+    io_init(&w->io, &w->loop);
+    mailbox_init(&w->mailbox, &w->loop);
+    w->hasher = hasher_new();
+    w->timed.next = w->timed.prev = &w->timed;
+    w->tick.data = w;
+    uv_timer_init(&w->loop, &w->tick);
+    uv_timer_start(&w->tick, on_tick, WORKER_TICK_MS, WORKER_TICK_MS);
+    w->after_io.data = w;
+    uv_check_init(&w->loop, &w->after_io);
+    uv_check_start(&w->after_io, after_io);
+}
+
+void worker_deinit(struct worker *w) {
+    bury_all(w);
+    int rc = uv_loop_close(&w->loop);
+    ENSURE(rc == 0);
+    io_deinit(&w->io);
+    hasher_free(w->hasher);
+    bytes_wipe(w->random, sizeof(w->random));
+}
+
+uint64_t worker_now(const struct worker *w) {
+    return uv_now(&w->loop);
+}
+
+uint64_t worker_epoch_ms(const struct worker *w) {
+    return w->shared->epoch_ms + uv_now(&w->loop);
+}
+
+void worker_random(struct worker *w, uint8_t *out, size_t len) {
+    ENSURE(len <= sizeof(w->random));
+    if (w->random_left < len) {
+        int rc = RAND_bytes(w->random, sizeof(w->random));
+        ENSURE(rc == 1);
+        w->random_left = sizeof(w->random);
+    }
+    w->random_left -= len;
+    memcpy(out, w->random + w->random_left, len);
+    bytes_wipe(w->random + w->random_left, len);
+}
+
+struct str worker_date(struct worker *w) {
+    int64_t now = (int64_t)(worker_epoch_ms(w) / 1000);
+    if (now != w->date_s) {
+        /* Not strftime: its names follow the locale. */
+        static const char days[] = "SunMonTueWedThuFriSat";
+        static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+        struct tm t;
+        time_t seconds = (time_t)now;
+        gmtime_r(&seconds, &t);
+        char text[64];
+        snprintf(text, sizeof(text), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+                 days + 3 * t.tm_wday, t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900,
+                 t.tm_hour, t.tm_min, t.tm_sec);
+        memcpy(w->date, text, 29);
+        w->date_s = now;
+    }
+    return (struct str){w->date, 29};
+}
+
+void timed_start(struct worker *w, struct timed *timed, void (*expired)(struct timed *)) {
+    timed->expired = expired;
+    timed->deadline_ms = 0;
+    ring_insert(timed, &w->timed);
+}
+
+void timed_stop(struct timed *timed) {
+    if (timed->next == NULL) return;
+    timed->next->prev = timed->prev;
+    timed->prev->next = timed->next;
+    timed->next = timed->prev = NULL;
+}

@@ -1,0 +1,90 @@
+/* worker.h: one thread, one event loop, and what its connections share.
+ *
+ * Nothing here is touched by another thread but the mailbox. What all workers share stands in
+ * struct shared, each part with its own lock. */
+#ifndef PROXY_RUN_WORKER_H
+#define PROXY_RUN_WORKER_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "policy/auth/nonce.h"
+#include "proxy/net/io.h"
+#include "proxy/record/access_log.h"
+#include "proxy/run/mailbox.h"
+#include "proxy/run/peers.h"
+
+struct site;
+struct conn;
+
+/* How often deadlines are looked at: no time-out is kept more exactly than this. */
+#define WORKER_TICK_MS 100
+
+/* What lives as long as the process. */
+struct shared {
+    struct nonce_table *nonces;
+    struct access_log *log;
+    struct peers *peers; /* connections in all and per address */
+    uint8_t claim_key[32];
+    uint64_t epoch_ms; /* wall clock at start less the loop clock: added to a loop's now it never
+                          goes back */
+    atomic_uint_fast64_t next_id;
+};
+
+/* An object with deadlines: a connection or a phone exchange. Intrusive, so that a tick allocates
+ * nothing. */
+struct timed {
+    struct timed *next, *prev;
+    uint64_t deadline_ms; /* loop time; 0: none */
+    void (*expired)(struct timed *timed);
+};
+
+/* Memory that callbacks still on the stack may look at: given back after the loop's I/O phase. */
+struct grave {
+    struct grave *next;
+    void (*bury)(struct grave *grave);
+};
+
+struct worker {
+    uv_loop_t loop;
+    uv_thread_t thread;
+    struct io io;
+    struct mailbox mailbox;
+    struct shared *shared;
+    struct site *site; /* the snapshot in force; the server holds a reference for each worker */
+    struct hasher *hasher;
+    unsigned index;
+    uv_timer_t tick;
+    uv_check_t after_io;
+    struct timed timed; /* head of the ring */
+    struct conn *conns; /* all of this worker's */
+    size_t live; /* objects that must be gone before the loop may end */
+    struct grave *graves; /* what is freed once the stack is unwound */
+    uint8_t random[1024];
+    size_t random_left;
+    char date[32]; /* IMF-fixdate of date_s */
+    int64_t date_s;
+    bool stopping;
+};
+
+void worker_init(struct worker *w, struct shared *shared, unsigned index);
+/* After the loop has ended. */
+void worker_deinit(struct worker *w);
+
+/* Loop time, ms. */
+uint64_t worker_now(const struct worker *w);
+/* Milliseconds since 1970, never going back: for nonces. */
+uint64_t worker_epoch_ms(const struct worker *w);
+
+/* Fresh random octets from the operating system's generator; aborts where there is none. */
+void worker_random(struct worker *w, uint8_t *out, size_t len);
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" of now (RFC 9110 5.6.7). */
+struct str worker_date(struct worker *w);
+
+void worker_bury(struct worker *w, struct grave *grave);
+
+void timed_start(struct worker *w, struct timed *timed, void (*expired)(struct timed *));
+void timed_stop(struct timed *timed);
+
+#endif
