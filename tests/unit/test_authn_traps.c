@@ -166,7 +166,7 @@ static void V26_R15_known_stand_ins_for_ha1_open_nothing(void **state) {
 static void V27_checks_keep_no_memory(void **state) {
     struct gate *g = *state;
     const struct nonce_text nonce = gate_nonce(g);
-    static char header[100][2048];
+    static char header[100][sizeof(g->text)];
     for (unsigned i = 0; i < 100; i++) {
         char nc[9];
         (void)snprintf(nc, sizeof(nc), "%08x", i + 1);
