@@ -92,3 +92,17 @@ $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(UNIT_HELP:%.c=$(OUT)/%.o) $(OUT)/libproxy
 	$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+
+# The bench: its load generator and its phone know nothing of the gate's own sources.
+BENCH_BIN := build/bench/load build/bench/origin
+BENCH_USE := tests/bench/util.c tests/bench/wire.c
+build/bench/origin: tests/bench/origin_digest.c
+build/bench/load: tests/bench/load_conn.c tests/bench/load_digest.c tests/bench/stats.c
+$(BENCH_BIN): build/bench/%: tests/bench/%.c $(BENCH_USE) $(wildcard tests/bench/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) -std=c11 -O2 -g $(WARN) -o $@ $(filter %.c,$^) $(shell pkg-config --libs openssl)
+
+.PHONY: bench bench-tools
+bench-tools: $(BENCH_BIN)
+bench: build/phonegate $(BENCH_BIN) ## the gate beside nginx, HAProxy and lighttpd: CPU per request (minutes)
+	$(foreach v,ROUNDS SECONDS_EACH SCENARIOS PEERS,$(if $($(v)),$(v)="$($(v))")) $(PYTHON) tests/bench/run.py $(BENCH_ARGS)

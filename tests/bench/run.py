@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""make bench: the gate beside nginx, HAProxy and lighttpd, on this machine, in one run. See README.md here."""
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bench_peers as peers
+import bench_report as report
+
+# name: (title, bytes of the body, mode of the load generator)
+SCENARIOS = {
+    "small": ("small GET (1 KiB), kept connections", 1024, "keepalive"),
+    "64k": ("64 KiB GET, kept connections", 65536, "keepalive"),
+    "full": ("small GET, new TLS connection each, full handshake", 1024, "full"),
+    "resume": ("small GET, new TLS connection each, resumed handshake", 1024, "resume"),
+}
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__)
+    env = os.environ.get
+    parser.add_argument("--rounds", type=int, default=int(env("ROUNDS", "3")))
+    parser.add_argument("--seconds", type=float, default=float(env("SECONDS_EACH", "3")),
+                        help="per peer and round")
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--scenarios", default=env("SCENARIOS", "small,64k"),
+                        help="of " + ",".join(SCENARIOS))
+    parser.add_argument("--peers", default=env("PEERS", ""), help="only names that contain one of these, by comma")
+    parser.add_argument("--strace", action="store_true", help="also count system calls per request (needs strace)")
+    parser.add_argument("--json", metavar="FILE", help="write all figures here")
+    parser.add_argument("--keep", action="store_true", help="keep the directory with configurations and logs")
+    chosen = parser.parse_args()
+    for name in chosen.scenarios.split(","):
+        if name not in SCENARIOS:
+            parser.error(f"no scenario {name}; there are {', '.join(SCENARIOS)}")
+    if not 1 <= chosen.rounds <= 50 or not 0.2 <= chosen.seconds <= 120:
+        parser.error("rounds 1 to 50, seconds 0.2 to 120")
+    return chosen
+
+
+def measure(bench, peer, scenario, milliseconds, connections):
+    """One run against one peer: the figures of the load generator and the CPU that the peer used meanwhile."""
+    _, size, mode = SCENARIOS[scenario]
+    load = bench.start_load(peer, size, mode, milliseconds, connections)
+    seen_before = bench.origin_counters()
+    ours_before, busy_before = peers.cpu_of(bench.origin.pid), peers.machine_busy()
+    cpu_before = peer.cpu_seconds()
+    figures = bench.finish_load(load)
+    figures["cpu_s"] = peer.cpu_seconds() - cpu_before
+    ours = peers.cpu_of(bench.origin.pid) - ours_before + figures["load_cpu_s"] + figures["cpu_s"]
+    figures["others"] = max(0.0, peers.machine_busy() - busy_before - ours) / figures["seconds"]
+    bench.end_load(load)
+    seen = {key: value - seen_before[key] for key, value in bench.origin_counters().items()
+            if isinstance(value, int)}
+    expected = figures["answers"] + figures["errors"]
+    if not expected <= seen["requests"] - seen["unauthorized"] + connections or seen["wrong"]:
+        raise peers.Failed(f"{peer.name}: {expected} answers, but the phone saw {seen}")
+    figures["phone"] = seen
+    if figures["errors"] or not figures["answers"]:
+        raise peers.Failed(f"{peer.name}: {figures['errors']} wrong answers, the first: {figures['first_error']}")
+    figures["cpu_per_1000"] = 1000 * figures["cpu_s"] / figures["answers"]
+    figures["busy"] = figures["cpu_s"] / figures["seconds"]
+    return figures
+
+
+def progress(text):
+    """One line that overwrites itself, only where somebody looks at it."""
+    if sys.stderr.isatty():
+        print(f"\r{text:<78}\r", end="", file=sys.stderr, flush=True)
+
+
+def run_scenario(bench, scenario, chosen):
+    """Interleaved rounds, so that whatever else the machine does hits all peers alike."""
+    rows = {}
+    for number in range(chosen.rounds):
+        for peer in list(bench.running):
+            progress(f"{scenario}: round {number + 1} of {chosen.rounds}: {peer.name}")
+            try:
+                if number == 0:
+                    measure(bench, peer, scenario, 300, chosen.connections)  # warm
+                    bench.note_cipher(peer)
+                figures = measure(bench, peer, scenario, int(chosen.seconds * 1000), chosen.connections)
+                rows.setdefault(peer.name, []).append(figures)
+            except peers.Failed as error:
+                print(f"\n{error}", file=sys.stderr)
+                bench.drop(peer, str(error))
+                rows.pop(peer.name, None)
+    progress("")
+    return {name: summarise(runs) for name, runs in rows.items()}
+
+
+def summarise(runs):
+    result = {key: statistics.median(run[key] for run in runs)
+              for key in ("cpu_per_1000", "per_second", "p50_us", "p99_us", "busy")}
+    result["cpu_per_1000_all"] = [round(run["cpu_per_1000"], 5) for run in runs]
+    result["runs"] = runs
+    return result
+
+
+def main():
+    chosen = options()
+    with tempfile.TemporaryDirectory(prefix="phonegate-bench.") as temporary:
+        directory = tempfile.mkdtemp(prefix="phonegate-bench.") if chosen.keep else temporary
+        if chosen.keep:
+            print(f"configurations and logs stay in {directory}", file=sys.stderr)
+        with peers.Bench(directory) as bench:
+            bench.start(chosen.peers.split(",") if chosen.peers else [])
+            results = {}
+            for scenario in chosen.scenarios.split(","):
+                results[scenario] = run_scenario(bench, scenario, chosen)
+                if chosen.strace:
+                    bench.count_system_calls(results[scenario], SCENARIOS[scenario], chosen.connections)
+                report.print_table(SCENARIOS[scenario][0], results[scenario], bench.running)
+            report.print_notes(bench, chosen, results)
+            report.print_ciphers(bench, results)
+    if chosen.json:
+        with open(chosen.json, "w", encoding="utf-8") as out:
+            json.dump({"machine": report.machine(), "versions": bench.versions, "left_out": bench.left_out,
+                       "results": results}, out, indent=1)
+    return 0 if bench.running else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
