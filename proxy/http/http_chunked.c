@@ -1,13 +1,9 @@
 #include "proxy/http/http_chunked.h"
 
+#include "proxy/http/http_octets.h"
+
 void chunked_init(struct chunked *c) {
     *c = (struct chunked){0};
-}
-
-/* TAB, SP, printable and obs-text: what may stand in an extension or a trailer's value. */
-static bool is_field_octet(char c) {
-    unsigned char u = (unsigned char)c;
-    return u == '\t' || (u >= 0x20 && u != 0x7f);
 }
 
 static enum chunked_state read_size(struct chunked *c, char octet) {
@@ -25,7 +21,8 @@ static enum chunked_state read_size(struct chunked *c, char octet) {
 
 static enum chunked_state read_extension(struct chunked *c, char octet) {
     if (octet == '\r') return CHUNKED_SIZE_LF;
-    if (!is_field_octet(octet) || ++c->extensions > CHUNKED_EXTENSIONS_MAX) return CHUNKED_BAD;
+    if (!http_is_octet(octet, OCTET_FIELD) || ++c->extensions > CHUNKED_EXTENSIONS_MAX)
+        return CHUNKED_BAD;
     return CHUNKED_EXTENSION;
 }
 
@@ -45,13 +42,13 @@ static enum chunked_state read_trailer(struct chunked *c, char octet) {
         break;
     case CHUNKED_TRAILER_VALUE:
         if (octet == '\r') return CHUNKED_TRAILER_LF;
-        return is_field_octet(octet) ? CHUNKED_TRAILER_VALUE : CHUNKED_BAD;
+        return http_is_octet(octet, OCTET_FIELD) ? CHUNKED_TRAILER_VALUE : CHUNKED_BAD;
     default:
         break;
     }
     if (octet == ':' && c->name_len > 0)
         return is_framing_name(c) ? CHUNKED_BAD : CHUNKED_TRAILER_VALUE;
-    if (!ascii_is_tchar(octet)) return CHUNKED_BAD;
+    if (!http_is_octet(octet, OCTET_TOKEN)) return CHUNKED_BAD;
     if (c->name_len < sizeof(c->name)) c->name[c->name_len++] = octet;
     return CHUNKED_TRAILER_NAME;
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "proxy/http/http_octets.h"
+
 /* A method longer than this is nobody's method: 501 (RFC 9112 section 3). */
 #define METHOD_MAX 32
 /* Method, two blanks and "HTTP/1.1" around the target. */
@@ -17,12 +19,6 @@ static bool refused(struct http_refusal *refusal, unsigned status, const char *r
     return false;
 }
 
-/* Octets that may stand in a head: TAB, CR, LF and everything from SP on but DEL. obs-text is
- * judged by place. */
-static bool is_head_octet(unsigned char c) {
-    return c >= 0x20 ? c != 0x7f : c == '\t' || c == '\r' || c == '\n';
-}
-
 void http_scan_init(struct http_scan *scan) {
     *scan = (struct http_scan){0};
 }
@@ -34,24 +30,52 @@ static enum http_head refuse_long_line(struct str line, struct http_refusal *ref
     return refuse(refusal, 501, "method_too_long");
 }
 
-/* What the octets seen so far exceed, if anything. */
-static enum http_head check_size(const struct http_scan *scan, struct str text,
-                                 const struct http_limits *limits, struct http_refusal *refusal) {
+/* The octet behind the last one that may be read: all that arrived, up to the longest head, and in
+ * the request line up to one octet more than the longest line. */
+static size_t reading_end(const struct http_scan *scan, size_t len,
+                          const struct http_limits *limits) {
+    size_t end = len < limits->header_bytes ? len : limits->header_bytes;
+    size_t longest = scan->line_start + limits->target_bytes + REQUEST_LINE_EXTRA + 1;
+    return scan->lines == 0 && longest < end ? longest : end;
+}
+
+/* None of eight octets is below SP or DEL. The sums borrow only across an octet that is itself one,
+ * so the answer for all eight is exact; obs-text (the top bit) is masked out. */
+static bool eight_plain(const char *p) {
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t v;
+    memcpy(&v, p, sizeof(v));
+    uint64_t del = v ^ (ones * 0x7f);
+    uint64_t below = (v - ones * 0x20) & ~v;
+    return ((below | ((del - ones) & ~del)) & (ones * 0x80)) == 0;
+}
+
+static size_t skip_field_octets(const char *p, size_t at, size_t end) {
+    while (end - at >= 8 && eight_plain(p + at)) at += 8;
+    while (at < end && http_is_octet(p[at], OCTET_FIELD)) at++;
+    return at;
+}
+
+/* No octet is left to read: is that because a limit was reached? The limits are compared with the
+ * place, never with what happens to have arrived, so the verdict does not depend on the cuts. */
+static enum http_head out_of_octets(const struct http_scan *scan, struct str text,
+                                    const struct http_limits *limits,
+                                    struct http_refusal *refusal) {
     struct str line = str_part(text, scan->line_start, scan->at - scan->line_start);
     if (scan->lines == 0 && line.len > limits->target_bytes + REQUEST_LINE_EXTRA)
         return refuse_long_line(line, refusal);
-    if (scan->lines > limits->headers + 1) return refuse(refusal, 431, "too_many_headers");
-    if (scan->at > limits->header_bytes) return refuse(refusal, 431, "head_too_large");
+    if (scan->at >= limits->header_bytes) return refuse(refusal, 431, "head_too_large");
     return HTTP_HEAD_MORE;
 }
 
 /* A line ended at `scan->at` (its CR): count it, or find that it was the empty one. */
-static enum http_head line_done(struct http_scan *scan, struct http_refusal *refusal) {
+static enum http_head line_done(struct http_scan *scan, const struct http_limits *limits,
+                                struct http_refusal *refusal) {
     bool empty = scan->at == scan->line_start;
     scan->at += 2;
     scan->line_start = scan->at;
     if (!empty) {
-        scan->lines++;
+        if (++scan->lines > limits->headers + 1) return refuse(refusal, 431, "too_many_headers");
         return HTTP_HEAD_MORE;
     }
     if (scan->lines > 0) return HTTP_HEAD_DONE;
@@ -63,24 +87,20 @@ static enum http_head line_done(struct http_scan *scan, struct http_refusal *ref
 enum http_head http_scan_request(struct http_scan *scan, struct str text,
                                  const struct http_limits *limits, size_t *end,
                                  struct http_refusal *refusal) {
-    while (scan->at < text.len) {
-        unsigned char c = (unsigned char)text.ptr[scan->at];
-        if (c == '\r') {
-            if (scan->at + 1 == text.len) break;
-            if (text.ptr[scan->at + 1] != '\n') return refuse(refusal, 400, "bare_cr");
-            enum http_head verdict = line_done(scan, refusal);
-            if (verdict == HTTP_HEAD_MORE) verdict = check_size(scan, text, limits, refusal);
-            if (verdict == HTTP_HEAD_DONE && scan->at > limits->header_bytes)
-                return refuse(refusal, 431, "head_too_large");
-            *end = scan->at;
-            if (verdict != HTTP_HEAD_MORE) return verdict;
-            continue;
-        }
+    for (;;) {
+        size_t stop = reading_end(scan, text.len, limits);
+        scan->at = skip_field_octets(text.ptr, scan->at, stop);
+        if (scan->at >= stop) return out_of_octets(scan, text, limits, refusal);
+        char c = text.ptr[scan->at];
         if (c == '\n') return refuse(refusal, 400, "bare_lf");
-        if (!is_head_octet(c)) return refuse(refusal, 400, "control_octet");
-        scan->at++;
+        if (c != '\r') return refuse(refusal, 400, "control_octet");
+        if (scan->at + 1 >= limits->header_bytes) return refuse(refusal, 431, "head_too_large");
+        if (scan->at + 1 == text.len) return HTTP_HEAD_MORE;
+        if (text.ptr[scan->at + 1] != '\n') return refuse(refusal, 400, "bare_cr");
+        enum http_head verdict = line_done(scan, limits, refusal);
+        *end = scan->at;
+        if (verdict != HTTP_HEAD_MORE) return verdict;
     }
-    return check_size(scan, text, limits, refusal);
 }
 
 /* The piece of `line` up to the next blank; false without one. */
@@ -92,16 +112,9 @@ static bool take_word(struct str *line, struct str *word) {
     return true;
 }
 
-static bool all_tchar(struct str s) {
-    for (size_t i = 0; i < s.len; i++) {
-        if (!ascii_is_tchar(s.ptr[i])) return false;
-    }
-    return s.len > 0;
-}
-
 static bool check_method(struct request_view *view, struct http_refusal *refusal) {
     struct str name = view->method_name;
-    if (!all_tchar(name)) return refused(refusal, 400, "bad_method");
+    if (!http_all_octets(name, OCTET_TOKEN)) return refused(refusal, 400, "bad_method");
     if (name.len > METHOD_MAX) return refused(refusal, 501, "method_too_long");
     if (method_from(name, &view->method)) return true;
     if (str_equal(name, STR("TRACE")) || str_equal(name, STR("CONNECT")))
@@ -120,15 +133,9 @@ static bool check_version(struct str text, unsigned *minor, struct http_refusal 
                  : refused(refusal, 400, "bad_version");
 }
 
-/* Printable ASCII less what RFC 3986 leaves out of a URI; '#' would be a fragment. '|' is let
- * through: browsers send it raw in queries, and the path is written anew anyway. */
-static bool is_target_octet(unsigned char c) {
-    return c > 0x20 && c < 0x7f && strchr("\"#<>\\^`{}", c) == NULL;
-}
-
 static bool check_target_octets(struct str target, struct http_refusal *refusal) {
     for (size_t i = 0; i < target.len; i++) {
-        if (!is_target_octet((unsigned char)target.ptr[i]))
+        if (!http_is_octet(target.ptr[i], OCTET_TARGET))
             return refused(refusal, 400, "bad_target_octet");
         if (target.ptr[i] != '%') continue;
         if (i + 2 >= target.len || !ascii_is_hex(target.ptr[i + 1]) ||
@@ -136,11 +143,6 @@ static bool check_target_octets(struct str target, struct http_refusal *refusal)
             return refused(refusal, 400, "bad_escape");
     }
     return true;
-}
-
-static bool is_reg_name_octet(char c) {
-    return ascii_is_alpha(c) || ascii_is_digit(c) ||
-           (c != '\0' && strchr("-._~!$&'()*+,;=", c) != NULL);
 }
 
 static bool check_ip_literal(struct str inner) {
@@ -159,11 +161,8 @@ static bool check_authority(struct str text) {
         host_end = close + 1;
     } else {
         host_end = str_find(text, ':', 0);
-        for (size_t i = 0; i < host_end; i++) {
-            if (!is_reg_name_octet(text.ptr[i])) return false;
-        }
+        if (!http_all_octets(str_part(text, 0, host_end), OCTET_HOST)) return false;
     }
-    if (host_end == 0) return false;
     if (host_end == text.len) return true;
     if (text.ptr[host_end] != ':') return false;
     struct str port = str_part(text, host_end + 1, text.len);
@@ -234,57 +233,89 @@ static bool split_field(struct str line, struct header *header) {
     return true;
 }
 
-static bool check_field(struct str line, struct header *header, struct http_refusal *refusal) {
-    if (line.ptr[0] == ' ' || line.ptr[0] == '\t') return refused(refusal, 400, "folded_line");
-    if (!split_field(line, header)) return refused(refusal, 400, "field_without_colon");
-    if (!all_tchar(header->name)) return refused(refusal, 400, "bad_field_name");
+/* "Content_Length": a phone that hands fields to CGI reads '_' and '-' as the same, and would frame
+ * the body by a field that nobody here looked at. */
+static bool is_disguised_framing(struct str name) {
+    struct str real = name.len == 14 ? STR("Content-Length") : STR("Transfer-Encoding");
+    if (name.len != real.len || str_find(name, '_', 0) == name.len) return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i] == '_' ? '-' : ascii_lower(name.ptr[i]);
+        if (c != ascii_lower(real.ptr[i])) return false;
+    }
     return true;
 }
 
-/* What the framing fields said, gathered in one walk. */
-struct framing {
-    unsigned hosts, lengths, codings;
-    struct str host, length, coding;
-    struct str expect;
+static bool check_field(struct str line, struct header *header, struct http_refusal *refusal) {
+    if (line.ptr[0] == ' ' || line.ptr[0] == '\t') return refused(refusal, 400, "folded_line");
+    if (!split_field(line, header)) return refused(refusal, 400, "field_without_colon");
+    if (!http_all_octets(header->name, OCTET_TOKEN)) return refused(refusal, 400, "bad_field_name");
+    if (is_disguised_framing(header->name)) return refused(refusal, 400, "disguised_framing_field");
+    return true;
+}
+
+/* A field that may stand once: how often it stood, and its last value. */
+struct single {
+    unsigned count;
+    struct str value;
 };
 
+/* The fields that say where the body ends and how it is to be read, gathered in one walk. */
+struct framing {
+    struct single host, expect, length, coding, type, content_coding;
+};
+
+/* The length is asked first: of most fields nothing more is looked at. */
 static void note_field(struct framing *framing, const struct header *header) {
+    struct single *field;
+    struct str name;
     switch (header->name.len) {
     case 4:
-        if (!str_equal_icase(header->name, STR("Host"))) return;
-        framing->hosts++;
-        framing->host = header->value;
-        return;
+        field = &framing->host;
+        name = STR("Host");
+        break;
     case 6:
-        if (str_equal_icase(header->name, STR("Expect"))) framing->expect = header->value;
-        return;
+        field = &framing->expect;
+        name = STR("Expect");
+        break;
+    case 12:
+        field = &framing->type;
+        name = STR("Content-Type");
+        break;
     case 14:
-        if (!str_equal_icase(header->name, STR("Content-Length"))) return;
-        framing->lengths++;
-        framing->length = header->value;
-        return;
+        field = &framing->length;
+        name = STR("Content-Length");
+        break;
+    case 16:
+        field = &framing->content_coding;
+        name = STR("Content-Encoding");
+        break;
     case 17:
-        if (!str_equal_icase(header->name, STR("Transfer-Encoding"))) return;
-        framing->codings++;
-        framing->coding = header->value;
+        field = &framing->coding;
+        name = STR("Transfer-Encoding");
+        break;
+    default:
         return;
     }
+    if (!str_equal_icase(header->name, name)) return;
+    field->count++;
+    field->value = header->value;
 }
 
 static bool check_host(const struct framing *framing, struct request_view *view,
                        struct http_refusal *refusal) {
-    if (framing->hosts > 1) return refused(refusal, 400, "host_repeated");
-    if (framing->hosts == 0) return view->minor == 0 ? true : refused(refusal, 400, "host_missing");
-    if (!check_authority(framing->host)) return refused(refusal, 400, "bad_host");
-    if (!view->absolute_form) view->authority = framing->host;
+    const struct single *host = &framing->host;
+    if (host->count > 1) return refused(refusal, 400, "host_repeated");
+    if (host->count == 0) return view->minor == 0 ? true : refused(refusal, 400, "host_missing");
+    if (!check_authority(host->value)) return refused(refusal, 400, "bad_host");
+    if (!view->absolute_form) view->authority = host->value;
     return true;
 }
 
 static bool check_length(const struct framing *framing, struct request_view *view,
                          struct http_refusal *refusal) {
-    if (framing->lengths == 0) return true;
-    if (framing->lengths > 1) return refused(refusal, 400, "content_length_repeated");
-    struct str text = framing->length;
+    if (framing->length.count == 0) return true;
+    if (framing->length.count > 1) return refused(refusal, 400, "content_length_repeated");
+    struct str text = framing->length.value;
     bool padded = text.len > 1 && text.ptr[0] == '0';
     if (padded || !str_to_u64(text, INT64_MAX, &view->content_length))
         return refused(refusal, 400, "bad_content_length");
@@ -295,21 +326,21 @@ static bool check_length(const struct framing *framing, struct request_view *vie
 /* Only `chunked`, once. An unknown coding is 501, a list that is none 400 (RFC 9112 6.1). */
 static bool check_coding(const struct framing *framing, struct request_view *view,
                          struct http_refusal *refusal) {
-    if (framing->codings == 0) return true;
+    if (framing->coding.count == 0) return true;
     if (view->minor == 0) return refused(refusal, 400, "transfer_encoding_in_1_0");
-    if (framing->lengths > 0) return refused(refusal, 400, "transfer_encoding_with_length");
-    if (framing->codings > 1) return refused(refusal, 400, "transfer_encoding_repeated");
-    if (str_equal_icase(framing->coding, STR("chunked"))) {
+    if (framing->length.count > 0) return refused(refusal, 400, "transfer_encoding_with_length");
+    if (framing->coding.count > 1) return refused(refusal, 400, "transfer_encoding_repeated");
+    if (str_equal_icase(framing->coding.value, STR("chunked"))) {
         view->body = BODY_CHUNKED;
         return true;
     }
-    struct str rest = framing->coding;
+    struct str rest = framing->coding.value;
     struct str piece;
     bool tokens = true;
     unsigned chunked = 0;
     while (str_split(&rest, ',', &piece)) {
         piece = str_trim(piece);
-        tokens = tokens && all_tchar(piece);
+        tokens = tokens && http_all_octets(piece, OCTET_TOKEN);
         if (str_equal_icase(piece, STR("chunked"))) chunked++;
     }
     bool last = str_equal_icase(piece, STR("chunked"));
@@ -321,11 +352,22 @@ static bool check_coding(const struct framing *framing, struct request_view *vie
 
 static bool check_expect(const struct framing *framing, struct request_view *view,
                          struct http_refusal *refusal) {
-    if (framing->expect.ptr == NULL || view->minor == 0) return true;
-    if (!str_equal_icase(framing->expect, STR("100-continue")))
+    const struct single *expect = &framing->expect;
+    if (expect->count == 0 || view->minor == 0) return true;
+    if (expect->count > 1 || !str_equal_icase(expect->value, STR("100-continue")))
         return refused(refusal, 417, "expectation_unknown");
     view->expect_continue = view->body != BODY_NONE;
     return true;
+}
+
+/* What is judged must be what the phone reads: of two types it may take the other one, and a packed
+ * body is not looked into. */
+static bool check_content(const struct framing *framing, struct http_refusal *refusal) {
+    const struct single *coding = &framing->content_coding;
+    if (framing->type.count > 1) return refused(refusal, 400, "content_type_repeated");
+    if (coding->count == 0) return true;
+    if (coding->count == 1 && str_equal_icase(coding->value, STR("identity"))) return true;
+    return refused(refusal, 415, "content_coding");
 }
 
 bool http_strict_request(struct str head, const struct http_limits *limits, struct header *headers,
@@ -342,7 +384,8 @@ bool http_strict_request(struct str head, const struct http_limits *limits, stru
         note_field(&framing, &headers[view->header_count++]);
     }
     return check_host(&framing, view, refusal) && check_length(&framing, view, refusal) &&
-           check_coding(&framing, view, refusal) && check_expect(&framing, view, refusal);
+           check_coding(&framing, view, refusal) && check_content(&framing, refusal) &&
+           check_expect(&framing, view, refusal);
 }
 
 bool http_wants_close(const struct request_view *view) {

@@ -21,7 +21,7 @@ enum http_head {
 };
 
 struct http_refusal {
-    unsigned status;    /* 400, 405, 414, 417, 421, 431, 501 or 505 */
+    unsigned status;    /* 400, 405, 414, 415, 417, 431, 501 or 505 */
     const char *reason; /* stable name for the record */
 };
 
