@@ -1,5 +1,7 @@
 #include "proxy/http/http_response.h"
 
+#include "proxy/http/http_octets.h"
+
 enum http_head http_scan_response(struct http_scan *scan, struct str text,
                                   const struct http_limits *limits, size_t *end,
                                   struct http_refusal *refusal) {
@@ -24,6 +26,8 @@ static bool check_status_line(struct str line, struct response_view *view,
     if (!version || !str_to_u64(str_part(line, 9, 3), 599, &status) || status < 100)
         return refused(refusal, "phone_bad_status_line");
     if (line.len > 12 && line.ptr[12] != ' ') return refused(refusal, "phone_bad_status_line");
+    /* Nobody asked for another protocol: no Upgrade ever goes to a phone. */
+    if (status == 101) return refused(refusal, "phone_switching_protocols");
     view->minor = (unsigned)(line.ptr[7] - '0');
     view->status = (unsigned)status;
     return true;
@@ -35,11 +39,7 @@ static bool check_field(struct str line, struct header *header, struct http_refu
     if (colon == line.len) return refused(refusal, "phone_bad_field");
     header->name = str_trim(str_part(line, 0, colon));
     header->value = str_trim(str_part(line, colon + 1, line.len));
-    if (header->name.len == 0) return refused(refusal, "phone_bad_field");
-    for (size_t i = 0; i < header->name.len; i++) {
-        if (!ascii_is_tchar(header->name.ptr[i])) return refused(refusal, "phone_bad_field");
-    }
-    return true;
+    return http_all_octets(header->name, OCTET_TOKEN) ? true : refused(refusal, "phone_bad_field");
 }
 
 struct framing {
@@ -61,8 +61,17 @@ static void note_field(struct framing *framing, const struct header *header) {
     }
 }
 
+/* What the phone says about its connection. chunked in HTTP/1.0 is faulty framing: used, but the
+ * connection is not trusted again (RFC 9112 6.1). */
+static bool lasts(const struct framing *framing, unsigned minor) {
+    if (framing->close) return false;
+    return minor == 1 || (framing->keep_alive && framing->codings == 0);
+}
+
 /* RFC 9112 6.3, with every doubtful case refused: a length that can be read in two ways is a
- * smuggled answer. */
+ * smuggled answer. A phone that sends a body where none may be (after HEAD, with 204 or 304) would
+ * have it read as the answer to the next person's request, so after HEAD, and wherever such a body
+ * was announced, the connection is not used again. */
 static bool check_framing(const struct framing *framing, bool head_request,
                           struct response_view *view, struct http_refusal *refusal) {
     if (framing->lengths > 1) return refused(refusal, "phone_length_repeated");
@@ -74,17 +83,15 @@ static bool check_framing(const struct framing *framing, bool head_request,
         return refused(refusal, "phone_bad_length");
     view->announced_length = framing->lengths > 0;
     bool none = head_request || view->status < 200 || view->status == 204 || view->status == 304;
+    bool announced = view->content_length > 0 || framing->codings > 0;
     if (none || (framing->lengths > 0 && view->content_length == 0))
         view->body = RESPONSE_NONE;
     else if (framing->codings > 0)
         view->body = RESPONSE_CHUNKED;
     else
         view->body = framing->lengths > 0 ? RESPONSE_LENGTH : RESPONSE_UNTIL_CLOSE;
-    /* chunked in HTTP/1.0 is faulty framing: used, but the connection is not trusted again (RFC
-     * 9112 6.1). */
-    bool lasting =
-        view->minor == 1 ? !framing->close : framing->keep_alive && framing->codings == 0;
-    view->keep_alive = lasting && !framing->close && view->body != RESPONSE_UNTIL_CLOSE;
+    view->keep_alive = view->body != RESPONSE_UNTIL_CLOSE && !head_request &&
+                       !(none && announced) && lasts(framing, view->minor);
     return true;
 }
 
