@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -103,6 +104,7 @@ def summarise(runs):
 
 def main():
     chosen = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is stopped then, too
     with tempfile.TemporaryDirectory(prefix="phonegate-bench.") as temporary:
         directory = tempfile.mkdtemp(prefix="phonegate-bench.") if chosen.keep else temporary
         if chosen.keep:
