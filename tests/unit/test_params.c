@@ -1,0 +1,135 @@
+#include <stdlib.h>
+
+#include "policy/access/params.h"
+#include "tests/unit/access_vectors.h"
+
+static struct str type_of(struct str kind) {
+    if (str_equal(kind, STR("form"))) return STR("application/x-www-form-urlencoded");
+    if (str_equal(kind, STR("plain"))) return STR("text/plain; charset=UTF-8");
+    if (str_equal(kind, STR("multi"))) return STR("multipart/form-data; boundary=b");
+    return STR("application/octet-stream");
+}
+
+static int compare(const void *a, const void *b) {
+    const struct str *x = a, *y = b;
+    size_t len = x->len < y->len ? x->len : y->len;
+    int order = len > 0 ? memcmp(x->ptr, y->ptr, len) : 0;
+    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+static size_t put(char *out, size_t len, struct str s) {
+    if (s.len > 0) memcpy(out + len, s.ptr, s.len);
+    return len + s.len;
+}
+
+/* The names sorted, each once, between commas. */
+static struct str describe(struct params *params, enum params_verdict verdict, char *out) {
+    size_t len = 0;
+    if (verdict != PARAMS_OK && verdict != PARAMS_UNKNOWN_BODY) {
+        return str_of(params_verdict_str(verdict));
+    }
+    if (verdict == PARAMS_UNKNOWN_BODY) len = put(out, len, STR("unknown:"));
+    if (params->count > 0) qsort(params->names, params->count, sizeof(struct str), compare);
+    bool first = true;
+    for (size_t i = 0; i < params->count; i++) {
+        if (i > 0 && str_equal(params->names[i], params->names[i - 1])) continue;
+        if (!first) out[len++] = ',';
+        first = false;
+        len = put(out, len, params->names[i].len > 0 ? params->names[i] : STR("\"\""));
+    }
+    return (struct str){out, len};
+}
+
+static enum params_verdict read_row(const struct vectors *v, struct params *params,
+                                    struct arena *arena) {
+    if (str_equal(v->column[1], STR("query"))) {
+        return params_add_urlencoded(params, v->column[2], arena);
+    }
+    return params_add_body(params, type_of(v->column[1]), v->column[2], arena);
+}
+
+static void U05_U06_R16_all_names_are_found(void **state) {
+    (void)state;
+    struct vectors v;
+    struct arena arena;
+    char text[8192];
+    size_t rows = 0;
+    arena_init(&arena, 1 << 16);
+    vectors_open(&v, "params.txt");
+    for (; vectors_next(&v); rows++) {
+        assert_int_equal(v.count, 4);
+        struct params params = {0};
+        enum params_verdict verdict = read_row(&v, &params, &arena);
+        vectors_expect(&v, describe(&params, verdict, text), v.column[3]);
+        arena_reset(&arena);
+    }
+    assert_true(rows > 80);
+    arena_release(&arena);
+}
+
+static void U06_kinds_of_bodies(void **state) {
+    (void)state;
+    static const struct {
+        const char *type;
+        enum params_body kind;
+    } rows[] = {
+        {"", PARAMS_BODY_UNKNOWN},
+        {"application/x-www-form-urlencoded", PARAMS_BODY_URLENCODED},
+        {"Application/X-WWW-Form-Urlencoded ; charset=\"UTF-8\"", PARAMS_BODY_URLENCODED},
+        {"application/x-www-form-urlencoded; charset=utf-16", PARAMS_BODY_UNKNOWN},
+        {"application/x-www-form-urlencoded; charset=utf-7", PARAMS_BODY_UNKNOWN},
+        {"application/x-www-form-urlencodedx", PARAMS_BODY_UNKNOWN},
+        {"text/plain", PARAMS_BODY_PLAIN},
+        {"text/plain; charset=iso-8859-1", PARAMS_BODY_PLAIN},
+        {"text/html", PARAMS_BODY_UNKNOWN},
+        {"multipart/form-data; boundary=x", PARAMS_BODY_MULTIPART},
+        {"multipart/form-data; boundary=\"x y\"", PARAMS_BODY_MULTIPART},
+        {"multipart/form-data", PARAMS_BODY_UNKNOWN},
+        {"multipart/form-data; boundary=", PARAMS_BODY_UNKNOWN},
+        {"multipart/mixed; boundary=x", PARAMS_BODY_UNKNOWN},
+        {"text/plain, application/x-www-form-urlencoded", PARAMS_BODY_UNKNOWN},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (params_body_kind(str_of(rows[i].type)) != rows[i].kind) fail_msg("%s", rows[i].type);
+    }
+}
+
+static void a_full_arena_is_never_a_short_list(void **state) {
+    (void)state;
+    for (size_t cap = 0; cap < 1400; cap += 16) {
+        struct arena arena;
+        struct params params = {0};
+        arena_init(&arena, cap);
+        enum params_verdict verdict = params_add_urlencoded(
+            &params, STR("a=1&b=2;c%20d=3&e=4&f=5&g=%26h&i=6&j=7&k=8&settings=save"), &arena);
+        bool found = false;
+        for (size_t i = 0; i < params.count; i++) {
+            found = found || str_equal(params.names[i], STR("settings"));
+        }
+        assert_true(verdict == PARAMS_OK ? found : verdict == PARAMS_NO_MEMORY);
+        arena_release(&arena);
+    }
+    struct arena arena;
+    struct params params = {0};
+    arena_init(&arena, 64);
+    assert_int_equal(params_add_body(&params, STR("text/plain"), STR("a:1\r\nb:2"), &arena),
+                     PARAMS_NO_MEMORY);
+    arena_release(&arena);
+}
+
+static void verdicts_have_names(void **state) {
+    (void)state;
+    assert_string_equal(params_verdict_str(PARAMS_OK), "ok");
+    assert_string_equal(params_verdict_str(PARAMS_UNKNOWN_BODY), "body_unknown_type");
+    assert_string_equal(params_verdict_str(PARAMS_NO_MEMORY), "no_memory");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(U05_U06_R16_all_names_are_found),
+        cmocka_unit_test(U06_kinds_of_bodies),
+        cmocka_unit_test(a_full_arena_is_never_a_short_list),
+        cmocka_unit_test(verdicts_have_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
