@@ -154,7 +154,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session) {
     if (copy == NULL) return 0;
     ENSURE(pthread_mutex_lock(&tls->lock) == 0);
     SSL_SESSION *oldest = tls->sessions[SESSIONS_KEPT - 1];
-    memmove(&tls->sessions[1], &tls->sessions[0], (SESSIONS_KEPT - 1) * sizeof(tls->sessions[0]));
+    for (size_t i = SESSIONS_KEPT - 1; i > 0; i--) tls->sessions[i] = tls->sessions[i - 1];
     tls->sessions[0] = copy;
     ENSURE(pthread_mutex_unlock(&tls->lock) == 0);
     SSL_SESSION_free(oldest);
@@ -170,8 +170,7 @@ static SSL_SESSION *take_session(struct phone_tls *tls) {
     if (again) {
         session = SSL_SESSION_dup(session);
     } else {
-        memmove(&tls->sessions[0], &tls->sessions[1],
-                (SESSIONS_KEPT - 1) * sizeof(tls->sessions[0]));
+        for (size_t i = 1; i < SESSIONS_KEPT; i++) tls->sessions[i - 1] = tls->sessions[i];
         tls->sessions[SESSIONS_KEPT - 1] = NULL;
     }
     ENSURE(pthread_mutex_unlock(&tls->lock) == 0);

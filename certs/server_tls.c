@@ -94,6 +94,7 @@ static int on_sni(SSL *ssl, int *alert, void *user) {
 }
 
 /* T08. Runs only where the client offers protocols; each is one length octet and its name. */
+// NOLINTNEXTLINE(readability-function-size): OpenSSL's shape
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                    const unsigned char *in, unsigned in_len, void *user) {
     (void)user;
@@ -131,6 +132,7 @@ static bool key_up(const struct ticket_key *key, unsigned char *iv, EVP_CIPHER_C
 }
 
 /* Seal a new ticket or open one. 0: no such key, so a full handshake; 2: opened, give a new one. */
+// NOLINTNEXTLINE(readability-function-size): OpenSSL's shape
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int seal) {
     struct server_tls *tls = ssl_note_tied(ssl);
@@ -169,6 +171,7 @@ static const char *openssl_reason(const char *otherwise) {
 }
 
 /* Never ask at the terminal; remember that a pass phrase was wanted. */
+// NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's shape
 static int on_pass_phrase(char *buf, int size, int writing, void *user) {
     (void)buf, (void)size, (void)writing;
     if (user != NULL) *(bool *)user = true;

@@ -11,18 +11,19 @@ struct tie {
 };
 
 /* OpenSSL hands out places for foreign data once per process and never takes them back. These two
- * numbers are written once, under pthread_once, and only read from then on.
- * lint: allow-global */
+ * numbers are written once, under pthread_once, and only read from then on. */
 static struct {
     pthread_once_t once;
     int note, tie;
 } place = {PTHREAD_ONCE_INIT, -1, -1};
 
+// NOLINTNEXTLINE(readability-function-size): OpenSSL's shape
 static void free_note(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp) {
     (void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
     free(ptr);
 }
 
+// NOLINTNEXTLINE(readability-function-size): OpenSSL's shape
 static void free_tie(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp) {
     (void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
     struct tie *tie = ptr;
