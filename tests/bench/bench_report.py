@@ -21,12 +21,12 @@ def ratio(results, name, base):
     """CPU of one row as a multiple of another's, where both have the same kind of phone."""
     if name not in results or base not in results or name == base or ("plain" in name) != ("plain" in base):
         return "-"
-    return f"{results[name]['cpu_per_1000'] / results[base]['cpu_per_1000']:.2f}"
+    return f"{results[name]['cpu'] / results[base]['cpu']:.2f}"
 
 
-def print_table(title, results, peers):
-    print(f"\n{title}")
-    head = ["", "login", "CPU s/1000", "(min..max)", "req/s", "p50 ms", "p99 ms", "core busy",
+def print_table(scenario, results, peers):
+    print(f"\n{scenario.title}")
+    head = ["", "login", "CPU s/GiB" if scenario.per_gib else "CPU s/1000", "(min..max)", "req/s", "p50 ms", "p99 ms", "core busy",
             "x nginx", "x haproxy", "x lighttpd"]
     shakes = any(run["full"] + run["resumed"] for row in results.values() for run in row["runs"])
     if shakes:
@@ -39,8 +39,8 @@ def print_table(title, results, peers):
         if peer.name not in results:
             continue
         row = results[peer.name]
-        runs = row["cpu_per_1000_all"]
-        rows.append([peer.name, "SHA-256" if peer.digest else "none", f"{row['cpu_per_1000']:.4f}",
+        runs = row["cpu_all"]
+        rows.append([peer.name, "SHA-256" if peer.digest else "none", f"{row['cpu']:.4f}",
                      f"{min(runs):.4f}..{max(runs):.4f}", f"{row['per_second']:.0f}", f"{row['p50_us'] / 1000:.2f}",
                      f"{row['p99_us'] / 1000:.2f}", f"{100 * row['busy']:.0f} %"]
                     + [ratio(results, peer.name, base) for base in BASES])

@@ -12,12 +12,20 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench_peers as peers
 import bench_report as report
 
-# name: (title, bytes of the body, mode of the load generator)
+class Scenario:
+    """One table: what the load generator asks for, and what CPU time is counted by."""
+
+    def __init__(self, title, size, mode="keepalive", connections=None, per_gib=False):
+        self.title, self.size, self.mode, self.connections, self.per_gib = title, size, mode, connections, per_gib
+
+
 SCENARIOS = {
-    "small": ("small GET (1 KiB), kept connections", 1024, "keepalive"),
-    "64k": ("64 KiB GET, kept connections", 65536, "keepalive"),
-    "full": ("small GET, new TLS connection each, full handshake", 1024, "full"),
-    "resume": ("small GET, new TLS connection each, resumed handshake", 1024, "resume"),
+    "small": Scenario("small GET (1 KiB), kept connections", 1024),
+    "64k": Scenario("64 KiB GET, kept connections", 65536),
+    "one": Scenario("small GET, one kept connection: latency", 1024, connections=1),
+    "big": Scenario("64 MiB GET, 4 kept connections", 1 << 26, connections=4, per_gib=True),
+    "full": Scenario("small GET, new TLS connection each, full handshake", 1024, "full"),
+    "resume": Scenario("small GET, new TLS connection each, resumed handshake", 1024, "resume"),
 }
 
 
@@ -45,8 +53,8 @@ def options():
 
 def measure(bench, peer, scenario, milliseconds, connections):
     """One run against one peer: the figures of the load generator and the CPU that the peer used meanwhile."""
-    _, size, mode = SCENARIOS[scenario]
-    load = bench.start_load(peer, size, mode, milliseconds, connections)
+    connections = scenario.connections or connections
+    load = bench.start_load(peer, scenario, milliseconds, connections)
     seen_before = bench.origin_counters()
     ours_before, busy_before = peers.cpu_of(bench.origin.pid), peers.machine_busy()
     cpu_before = peer.cpu_seconds()
@@ -63,7 +71,8 @@ def measure(bench, peer, scenario, milliseconds, connections):
     figures["phone"] = seen
     if figures["errors"] or not figures["answers"]:
         raise peers.Failed(f"{peer.name}: {figures['errors']} wrong answers, the first: {figures['first_error']}")
-    figures["cpu_per_1000"] = 1000 * figures["cpu_s"] / figures["answers"]
+    per = figures["body_bytes"] / 2**30 if scenario.per_gib else figures["answers"] / 1000
+    figures["cpu"] = figures["cpu_s"] / per
     figures["busy"] = figures["cpu_s"] / figures["seconds"]
     return figures
 
@@ -74,12 +83,12 @@ def progress(text):
         print(f"\r{text:<78}\r", end="", file=sys.stderr, flush=True)
 
 
-def run_scenario(bench, scenario, chosen):
+def run_scenario(bench, name, chosen):
     """Interleaved rounds, so that whatever else the machine does hits all peers alike."""
-    rows = {}
+    rows, scenario = {}, SCENARIOS[name]
     for number in range(chosen.rounds):
         for peer in list(bench.running):
-            progress(f"{scenario}: round {number + 1} of {chosen.rounds}: {peer.name}")
+            progress(f"{name}: round {number + 1} of {chosen.rounds}: {peer.name}")
             try:
                 if number == 0:
                     measure(bench, peer, scenario, 300, chosen.connections)  # warm
@@ -91,13 +100,13 @@ def run_scenario(bench, scenario, chosen):
                 bench.drop(peer, str(error))
                 rows.pop(peer.name, None)
     progress("")
-    return {name: summarise(runs) for name, runs in rows.items()}
+    return {peer: summarise(runs) for peer, runs in rows.items()}
 
 
 def summarise(runs):
     result = {key: statistics.median(run[key] for run in runs)
-              for key in ("cpu_per_1000", "per_second", "p50_us", "p99_us", "busy")}
-    result["cpu_per_1000_all"] = [round(run["cpu_per_1000"], 5) for run in runs]
+              for key in ("cpu", "per_second", "p50_us", "p99_us", "busy")}
+    result["cpu_all"] = [round(run["cpu"], 5) for run in runs]
     result["runs"] = runs
     return result
 
@@ -112,11 +121,11 @@ def main():
         with peers.Bench(directory) as bench:
             bench.start(chosen.peers.split(",") if chosen.peers else [])
             results = {}
-            for scenario in chosen.scenarios.split(","):
-                results[scenario] = run_scenario(bench, scenario, chosen)
+            for name in chosen.scenarios.split(","):
+                results[name] = run_scenario(bench, name, chosen)
                 if chosen.strace:
-                    bench.count_system_calls(results[scenario], SCENARIOS[scenario], chosen.connections)
-                report.print_table(SCENARIOS[scenario][0], results[scenario], bench.running)
+                    bench.count_system_calls(results[name], SCENARIOS[name], chosen.connections)
+                report.print_table(SCENARIOS[name], results[name], bench.running)
             report.print_notes(bench, chosen, results)
             report.print_ciphers(bench, results)
     if chosen.json:
