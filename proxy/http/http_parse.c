@@ -77,17 +77,17 @@ static bool feed(struct opinion *o, const char *from, const char *to) {
     return from == to || llhttp_execute(&o->parser, from, (size_t)(to - from)) == HPE_OK;
 }
 
-/* Octets between a field's name and its colon, which only a phone's answer may have, are not shown
+/* Blanks between a field's name and its colon, which only a phone's answer may have, are not shown
  * to llhttp: its versions differ about them, and the writer removes them too (RFC 9112 5.1). */
 static bool feed_fields(struct opinion *o, struct str head, const char *from) {
     const char *last = head.ptr + head.len - 1;
-    for (size_t i = 0; i < o->count; i++) {
+    for (size_t i = 0; i < o->count && o->parser.type == HTTP_RESPONSE; i++) {
         struct str name = o->headers[i].name;
         const char *end = name.ptr + name.len;
         if (*end == ':') continue;
         if (!feed(o, from, end)) return false;
         from = end;
-        while (*from != ':') from++;
+        while (*from == ' ' || *from == '\t') from++;
     }
     return feed(o, from, last);
 }
