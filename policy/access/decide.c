@@ -113,19 +113,24 @@ static enum rules_body body_before_reading(const struct policy *policy,
     return RULES_BODY_UNSEEN;
 }
 
+struct body {
+    enum rules_body state;
+    struct str text; /* with RULES_BODY_SEEN */
+};
+
 /* The names of query and, once seen, body. False: refused. */
-static bool collect(const struct decide_ctx *ctx, const struct request_view *req, struct str body,
-                    enum rules_body *state, struct params *params, struct decision *d) {
+static bool collect(const struct decide_ctx *ctx, const struct request_view *req, struct body *body,
+                    struct params *params, struct decision *d) {
     enum params_verdict verdict = params_add_urlencoded(params, req->query, ctx->arena);
-    if (verdict == PARAMS_OK && *state == RULES_BODY_SEEN) {
+    if (verdict == PARAMS_OK && body->state == RULES_BODY_SEEN) {
         struct str type = request_header(req, STR("Content-Type"));
-        verdict = params_add_body(params, type, body, ctx->arena);
+        verdict = params_add_body(params, type, body->text, ctx->arena);
     }
     switch (verdict) {
     case PARAMS_OK:
         return true;
     case PARAMS_UNKNOWN_BODY:
-        *state = RULES_BODY_UNREADABLE;
+        body->state = RULES_BODY_UNREADABLE;
         return true;
     case PARAMS_BAD_ESCAPE:
         refuse(d, DECIDE_REASON_PARAMETER_BAD_ESCAPE);
@@ -141,17 +146,17 @@ static bool collect(const struct decide_ctx *ctx, const struct request_view *req
 }
 
 /* The only place that forwards. d->phone, grant, role, path and target stand. */
-static void judge(const struct decide_ctx *ctx, const struct request_view *req,
-                  enum rules_body state, struct str body, struct decision *d) {
+static void judge(const struct decide_ctx *ctx, const struct request_view *req, struct body body,
+                  struct decision *d) {
     struct params params = {0};
-    if (!collect(ctx, req, body, &state, &params, d)) return;
+    if (!collect(ctx, req, &body, &params, d)) return;
     d->has_parameters = params.count > 0;
     struct rules_question question = {
         .role = d->role,
         .method = req->method,
         .path = d->path.decoded,
         .params = &params,
-        .body = state,
+        .body = body.state,
         .lifted = d->grant->allow,
         .lifted_count = d->grant->allow_count,
     };
@@ -180,7 +185,7 @@ static void authorise(const struct decide_ctx *ctx, const struct request_view *r
         refuse(d, DECIDE_REASON_NO_MEMORY);
         return;
     }
-    judge(ctx, req, body_before_reading(ctx->policy, req), STR_NONE, d);
+    judge(ctx, req, (struct body){body_before_reading(ctx->policy, req), STR_NONE}, d);
 }
 
 /* ---- which phone ---- */
@@ -278,22 +283,25 @@ void decide(const struct decide_ctx *ctx, const struct request_view *req, struct
 /* ---- with the body ---- */
 
 static void judge_again(const struct decide_ctx *ctx, const struct request_view *req,
-                        enum rules_body state, struct str body, struct decision *d) {
+                        struct body body, struct decision *d) {
     ENSURE(d->verdict == DECIDE_NEED_BODY && d->phone != NULL && d->grant != NULL);
     refuse(d, DECIDE_REASON_UNDECIDED);
-    judge(ctx, req, state, body, d);
+    judge(ctx, req, body, d);
     ENSURE(d->verdict == DECIDE_FORWARD || d->verdict == DECIDE_DENY);
 }
 
 void decide_body(const struct decide_ctx *ctx, const struct request_view *req, struct str body,
                  struct decision *d) {
-    bool too_long = body.len > ctx->policy->judged_body_bytes;
-    judge_again(ctx, req, too_long ? RULES_BODY_UNREADABLE : RULES_BODY_SEEN, body, d);
+    if (body.len > ctx->policy->judged_body_bytes) {
+        decide_body_too_long(ctx, req, d);
+        return;
+    }
+    judge_again(ctx, req, (struct body){RULES_BODY_SEEN, body}, d);
 }
 
 void decide_body_too_long(const struct decide_ctx *ctx, const struct request_view *req,
                           struct decision *d) {
-    judge_again(ctx, req, RULES_BODY_UNREADABLE, STR_NONE, d);
+    judge_again(ctx, req, (struct body){RULES_BODY_UNREADABLE, STR_NONE}, d);
 }
 
 const struct grant *decide_grant(const struct policy *policy, const struct user *user,

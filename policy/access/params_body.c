@@ -94,27 +94,24 @@ static bool is_known_attribute(struct str name) {
            str_equal_icase(name, STR("charset")) || str_equal_icase(name, STR("boundary"));
 }
 
+/* `value` is the rest of the line, which a quoted value may need. */
+static enum params_verdict scan_attribute(const struct scan *scan, struct str name,
+                                          struct str value) {
+    if (str_equal_icase(name, STR("name"))) return add_field(scan, value);
+    if (str_equal_icase(name, STR("name*"))) return add_extended_field(scan, value);
+    return is_known_attribute(name) ? PARAMS_OK : add_both(scan, name);
+}
+
 /* The attributes of a part's header line. Pieces are cut at every ';', quoted or not: a reader that
  * knows no quotes does the same. */
 static enum params_verdict scan_attributes(const struct scan *scan, struct str line) {
-    for (size_t at = 0; at <= line.len;) {
-        size_t end = str_find(line, ';', at);
-        struct str piece = str_part(line, at, end - at);
-        size_t equals = str_find(piece, '=', 0);
-        struct str name = str_trim(str_part(piece, 0, equals));
-        struct str value = str_part(line, at + equals + 1, line.len);
-        enum params_verdict verdict = PARAMS_OK;
-        if (equals < piece.len) {
-            if (str_equal_icase(name, STR("name"))) {
-                verdict = add_field(scan, value);
-            } else if (str_equal_icase(name, STR("name*"))) {
-                verdict = add_extended_field(scan, value);
-            } else if (!is_known_attribute(name)) {
-                verdict = add_both(scan, name);
-            }
-        }
+    for (size_t at = 0, end; at <= line.len; at = end + 1) {
+        end = str_find(line, ';', at);
+        size_t equals = str_find(str_part(line, 0, end), '=', at);
+        if (equals == end) continue;
+        enum params_verdict verdict = scan_attribute(
+            scan, str_trim(str_part(line, at, equals - at)), str_part(line, equals + 1, line.len));
         if (verdict != PARAMS_OK) return verdict;
-        at = end + 1;
     }
     return PARAMS_OK;
 }
