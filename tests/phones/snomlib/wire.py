@@ -176,4 +176,4 @@ def head_octets(version, status, reason, headers):
 def garble(head):
     """What two requests at once do to a head: parts of it are missing."""
     lines = head.split(b"\r\n")
-    return lines[0][:7] + b"\r\n" + b"\r\n".join(lines[len(lines) // 2:])
+    return lines[0][:3] + b"\r\n" + b"\r\n".join(lines[len(lines) // 2:])
