@@ -14,7 +14,7 @@ BANNED = {
     r"alloca|setjmp|longjmp": "memory and control flow stay visible",
 }
 ALLOWED = {  # path and word: the reason
-    r"tests/unit/.*:setjmp": "cmocka's own header",
+    r"tests/bench/.*:strncasecmp": "the bench shares no code with the gate and never sets a locale",
 }
 FUNCTION_START = re.compile(r"^[A-Za-z_].*\)\s*\{$|^[A-Za-z_][^=;]*[(,]$|^[A-Za-z_][^=;]*\([^;{]*,$")
 
