@@ -1,0 +1,94 @@
+/* loader.h: the steps of config_load, for the files of this folder only.
+ *
+ * A loader builds one snapshot. Each load_... reads one part, reports every problem it finds and
+ * goes on as well as it can; whether the snapshot is used depends on the number of errors. */
+#ifndef PROXY_CONFIG_LOADER_H
+#define PROXY_CONFIG_LOADER_H
+
+#include <openssl/evp.h>
+
+#include "proxy/config/hostport.h"
+#include "proxy/config/reader.h"
+#include "proxy/config/strmap.h"
+
+/* A secret in the arena, so that the last release can wipe it. */
+struct secret {
+    struct secret *next;
+    size_t len;
+    char text[];
+};
+
+/* Values that are read by table and then turned into something else. */
+struct draft {
+    const struct str *https_listen, *http_listen, *proxy_protocol, *hosts, *algorithms;
+    size_t https_listen_count, http_listen_count, proxy_protocol_count, host_count, algorithm_count;
+    struct str realm, certificate, key, status_listen, users_file, users_dir, profiles_dir,
+        state_dir, access_log_file;
+    int access_log_format;
+    uint64_t nonce_lifetime_ms;
+    const config_setting_t *phones, *grants;
+};
+
+struct snapshot {
+    struct config config; /* first: what the world sees */
+    struct arena arena;
+    struct users *users;
+    struct route_index *routes;
+    struct grant_index *grants;
+    struct secret *secrets;
+    struct draft draft; /* only while it is built */
+};
+
+struct loader {
+    struct snapshot *snapshot;
+    struct problems problems;
+    struct source source;
+    struct reader reader; /* over `source` */
+    const config_setting_t *root;
+    struct hasher *hasher;
+    EVP_MD_CTX *digest; /* over all that was read, secrets left out */
+    uint64_t key[2];
+    unsigned ranks; /* texts read so far */
+    struct hostport_local local;
+    struct strmap hosts;    /* portal and phones: value is the line */
+    struct strmap profiles; /* by name: value is the index below */
+    const struct profile **profile_list;
+    size_t profile_count;
+    bool profiles_incomplete; /* one had errors: what its rules name is not known */
+    struct strmap roles;      /* named by rules of loaded profiles */
+    struct strmap ca_files;
+};
+
+struct loader *loader_new(void);
+/* Frees everything but the snapshot. */
+void loader_free(struct loader *l);
+/* Read the file and point the reader at it. */
+enum source_result loader_read(struct loader *l, const char *path);
+void loader_digest(struct loader *l, struct str text);
+
+void snapshot_free(struct snapshot *s);
+
+/* settings: everything that is one value; `only` (NULL: all) limits it to keys so named. */
+void load_settings(struct loader *l, const char *const *only);
+/* users: every line of users_file and users_dir. */
+void load_users(struct loader *l);
+/* profile: NAME.cfg, read once. NULL where it has errors, with *known false where there is none. */
+const struct profile *load_profile(struct loader *l, struct str name, bool *known);
+/* [a-z0-9_-]{1,32} */
+bool load_role_is_good(struct str role);
+/* What a grant's `allow` may lift. */
+bool load_class_is_known(struct str name);
+void load_phones(struct loader *l);
+void load_grants(struct loader *l);
+/* certificate and key; which hosts it covers; what the realm says. */
+void load_identity(struct loader *l);
+
+/* The account and the proof of one phone. */
+void load_account(struct loader *l, const config_setting_t *group, const char *what,
+                  struct config_account *account, struct str *realm);
+void load_phone_tls(struct loader *l, const config_setting_t *group, struct config_phone *phone);
+
+/* Add a normalised host that must be nobody else's; an empty str where it is refused. */
+struct str load_host(struct loader *l, const config_setting_t *at, struct str text);
+
+#endif
