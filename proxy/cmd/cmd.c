@@ -1,0 +1,111 @@
+#include "proxy/cmd/cmd.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+int cmd_usage_error(const char *command, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "phonegate %s: ", command);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\ntry: phonegate help %s\n", command);
+    va_end(args);
+    return CMD_USAGE;
+}
+
+static const struct cmd_option *find_option(const struct cmd_option *options, size_t count,
+                                            struct str name) {
+    for (size_t i = 0; i < count; i++)
+        if (str_equal(str_of(options[i].name), name)) return &options[i];
+    return NULL;
+}
+
+/* Take the option at argv[*at]: "--name value" or "--name=value". */
+static bool take_option(int argc, char **argv, int *at, const struct cmd_option *options,
+                        size_t count) {
+    struct str text = str_of(argv[*at]);
+    size_t equals = text.ptr[1] == '-' ? str_find(text, '=', 0) : text.len;
+    struct str name = str_part(text, 0, equals);
+    const struct cmd_option *option = find_option(options, count, name);
+    if (option == NULL) {
+        (void)cmd_usage_error(argv[0], "unknown option %s", argv[*at]);
+        return false;
+    }
+    if (*option->value != NULL) {
+        (void)cmd_usage_error(argv[0], "%s stands there twice", option->name);
+        return false;
+    }
+    if (equals < text.len) {
+        *option->value = argv[*at] + equals + 1;
+    } else if (*at + 1 < argc) {
+        *option->value = argv[++*at];
+    } else {
+        (void)cmd_usage_error(argv[0], "%s needs a value", option->name);
+        return false;
+    }
+    return true;
+}
+
+bool cmd_args(int argc, char **argv, const struct cmd_option *options, size_t option_count,
+              const char **words, size_t max_words, size_t *word_count) {
+    bool only_words = false;
+    *word_count = 0;
+    for (int i = 1; i < argc; i++) {
+        if (!only_words && strcmp(argv[i], "--") == 0) {
+            only_words = true;
+        } else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
+            if (!take_option(argc, argv, &i, options, option_count)) return false;
+        } else if (*word_count == max_words) {
+            (void)cmd_usage_error(argv[0], "too many arguments: %s", argv[i]);
+            return false;
+        } else {
+            words[(*word_count)++] = argv[i];
+        }
+    }
+    return true;
+}
+
+void cmd_print(FILE *to, struct str s) {
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        bool c1 = c == 0xc2 && i + 1 < s.len && (unsigned char)s.ptr[i + 1] < 0xa0;
+        fputc(c < 0x20 || c == 0x7f || c1 ? '?' : c, to);
+    }
+}
+
+static bool may_colour(FILE *to) {
+    const char *no = getenv("NO_COLOR");
+    return (no == NULL || no[0] == '\0') && isatty(fileno(to)) == 1;
+}
+
+void cmd_report(void *user, enum config_level level, const char *file, unsigned line,
+                const char *text) {
+    struct cmd_problems *problems = user;
+    bool is_error = level == CONFIG_ERROR;
+    if (is_error)
+        problems->errors++;
+    else
+        problems->warnings++;
+    if (!is_error && problems->quiet_warnings) return;
+    bool colour = may_colour(stderr);
+    const char *on = is_error ? "\033[31m" : "\033[33m";
+    cmd_print(stderr, str_of(file));
+    if (line > 0) fprintf(stderr, ":%u", line);
+    fprintf(stderr, ": %s%s%s: ", colour ? on : "", is_error ? "error" : "warning",
+            colour ? "\033[0m" : "");
+    cmd_print(stderr, str_of(text));
+    fputc('\n', stderr);
+}
+
+int cmd_status_of(enum config_result result) {
+    switch (result) {
+    case CONFIG_OK:
+        return CMD_FINE;
+    case CONFIG_INVALID:
+        return CMD_NO;
+    case CONFIG_UNREADABLE:
+        return CMD_USAGE;
+    }
+    return CMD_NO;
+}

@@ -1,0 +1,61 @@
+/* cmd.h: the commands of phonegate and what they share.
+ *
+ * A command gets its own name as argv[0] and everything else that stood on the command line behind
+ * it, `-c FILE` included wherever it stood. It returns the exit status. */
+#ifndef PROXY_CMD_CMD_H
+#define PROXY_CMD_CMD_H
+
+#include <stdio.h>
+
+#include "proxy/config/config.h"
+
+enum cmd_status {
+    CMD_FINE = 0,
+    CMD_NO = 1,    /* the answer is no: findings, an invalid configuration, refused */
+    CMD_USAGE = 2, /* wrong usage, or the file named by -c cannot be read */
+};
+
+#define CMD_DEFAULT_FILE "/etc/phonegate/phonegate.cfg"
+
+int cmd_serve(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_user(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+
+struct cmd_entry {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *usage; /* behind "phonegate "; NULL: not listed */
+    const char *line;  /* one line for the list */
+    const char *help;  /* for `help COMMAND` */
+};
+
+/* One option with a value. */
+struct cmd_option {
+    const char *name;   /* "-c" or "--user" */
+    const char **value; /* set to the value, which stays in argv */
+};
+
+/* Sort argv into options and other words. False after a message on standard error: CMD_USAGE. */
+MUST_USE bool cmd_args(int argc, char **argv, const struct cmd_option *options, size_t option_count,
+                       const char **words, size_t max_words, size_t *word_count);
+
+/* "phonegate NAME: TEXT" on standard error; returns CMD_USAGE. */
+int cmd_usage_error(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* A config_report that prints "FILE:LINE: error: TEXT" to standard error and counts. */
+struct cmd_problems {
+    unsigned errors, warnings;
+    bool quiet_warnings;
+};
+void cmd_report(void *user, enum config_level level, const char *file, unsigned line,
+                const char *text);
+
+/* The exit status that goes with a result of config_load. */
+int cmd_status_of(enum config_result result);
+
+/* Put `s` with control characters replaced: names and paths are other people's text. */
+void cmd_print(FILE *to, struct str s);
+
+#endif

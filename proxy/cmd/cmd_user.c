@@ -1,0 +1,274 @@
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "policy/auth/users.h"
+#include "policy/base/bytes.h"
+#include "policy/base/outbuf.h"
+#include "proxy/cmd/cmd.h"
+#include "proxy/cmd/password.h"
+#include "proxy/cmd/replace_file.h"
+#include "proxy/cmd/users_edit.h"
+#include "proxy/config/config_users.h"
+#include "proxy/config/users_dir.h"
+#include "proxy/config/weak.h"
+
+#define USERS_MAX ((size_t)256 << 20)
+#define ERROR_LEN 512
+
+enum action { ACTION_ADD, ACTION_PASSWD, ACTION_REMOVE, ACTION_LIST };
+
+struct job {
+    enum action action;
+    struct str name;
+    const struct config_users *settings;
+    struct replace_file file;
+    struct textfile text; /* of users_file; empty where there is none yet */
+};
+
+static int refuse(const char *format, ...) PRINTF_LIKE(1, 2);
+
+static int refuse(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "phonegate user: ");
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\n");
+    va_end(args);
+    return CMD_NO;
+}
+
+/* The rules of a users file decide: a line that it would not take is not written. */
+static bool name_is_good(struct str name) {
+    static const uint64_t key[2];
+    if (name.len == 0 || name.len > USERS_NAME_MAX || name.ptr[0] == '#') return false;
+    char line[USERS_NAME_MAX + 3 + 2 * 32];
+    struct outbuf out;
+    outbuf_init(&out, line, sizeof(line));
+    outbuf_put(&out, name);
+    outbuf_put(&out, STR(":r:"));
+    for (int i = 0; i < 32; i++) outbuf_char(&out, '1');
+    struct users *probe = users_new(STR("r"), key);
+    bool good = users_add_line(probe, outbuf_str(&out)) == USERS_LINE_OK;
+    users_free(probe);
+    return good;
+}
+
+static bool read_users(const char *path, struct textfile *text, char *error) {
+    if (access(path, F_OK) == 0)
+        return textfile_read(path, TEXTFILE_SECRET, USERS_MAX, text, error, ERROR_LEN);
+    *text = (struct textfile){.text = calloc(1, 1)};
+    ENSURE(text->text != NULL);
+    return true;
+}
+
+/* The file of users_dir that has this user; malloc'ed, NULL where none has. */
+static char *find_in_directory(const struct config_users *settings, struct str name) {
+    char error[ERROR_LEN], *found = NULL, **names;
+    size_t count;
+    if (settings->users_dir.len == 0 ||
+        !users_dir_list(settings->users_dir.ptr, &names, &count, error, sizeof(error)))
+        return NULL;
+    for (size_t i = 0; i < count && found == NULL; i++) {
+        struct textfile text;
+        if (!textfile_read(names[i], TEXTFILE_SECRET, USERS_MAX, &text, error, sizeof(error)))
+            continue;
+        if (users_edit_has((struct str){text.text, text.len}, name)) found = strdup(names[i]);
+        textfile_free(&text);
+    }
+    users_dir_free(names, count);
+    return found;
+}
+
+/* May this action be done on this name? */
+static int check_presence(const struct job *job) {
+    const char *file = job->settings->users_file.ptr;
+    bool here = users_edit_has((struct str){job->text.text, job->text.len}, job->name);
+    char *elsewhere = here ? NULL : find_in_directory(job->settings, job->name);
+    int status = CMD_FINE;
+    if (job->action == ACTION_ADD && (here || elsewhere != NULL))
+        status = refuse("%s is in %s already", job->name.ptr, here ? file : elsewhere);
+    if (job->action != ACTION_ADD && elsewhere != NULL)
+        status = refuse("%s is in %s: change that file", job->name.ptr, elsewhere);
+    else if (job->action != ACTION_ADD && !here)
+        status = refuse("there is no user %s", job->name.ptr);
+    free(elsewhere);
+    return status;
+}
+
+/* One line of each algorithm that is offered, into `out`. */
+static bool write_lines(const struct job *job, struct str password, struct outbuf *out) {
+    const struct digest_settings *digest = &job->settings->digest;
+    struct hasher *hasher = hasher_new();
+    bool good = true;
+    for (size_t i = 0; i < digest->algorithm_count; i++) {
+        enum hash_alg alg = digest->algorithms[i];
+        uint8_t ha1[HASH_MAX_LEN];
+        good = good && users_ha1(hasher, alg, job->name, digest->realm, password, ha1);
+        outbuf_put(out, job->name);
+        outbuf_char(out, ':');
+        outbuf_put(out, digest->realm);
+        outbuf_char(out, ':');
+        outbuf_hex(out, ha1, hash_len(alg));
+        outbuf_char(out, '\n');
+        bytes_wipe(ha1, sizeof(ha1));
+    }
+    hasher_free(hasher);
+    return good && !out->full;
+}
+
+static int replace(const struct job *job, struct str lines) {
+    char error[ERROR_LEN];
+    struct str old = {job->text.text, job->text.len};
+    size_t len;
+    char *text = users_edit_replace(old, job->name, lines, &len);
+    bool good = replace_file_write(&job->file, (struct str){text, len}, error, sizeof(error));
+    bytes_wipe(text, len);
+    free(text);
+    return good ? CMD_FINE : refuse("%s", error);
+}
+
+/* With the file locked and read. */
+static int apply(const struct job *job, struct str password) {
+    char memory[HASH_ALGS * (USERS_NAME_MAX + 2 + 255 + HASH_MAX_HEX + 1)];
+    struct outbuf lines;
+    outbuf_init(&lines, memory, sizeof(memory));
+    int status = check_presence(job);
+    if (status == CMD_FINE && job->action != ACTION_REMOVE && !write_lines(job, password, &lines))
+        status = refuse("the password cannot be hashed");
+    if (status == CMD_FINE) status = replace(job, outbuf_str(&lines));
+    bytes_wipe(memory, sizeof(memory));
+    if (status == CMD_FINE) {
+        static const char *const done[] = {"added", "changed", "removed", ""};
+        printf("%s %s\n", done[job->action], job->name.ptr);
+    }
+    return status;
+}
+
+static int with_file(struct job *job, struct str password, bool only_look) {
+    char error[ERROR_LEN];
+    const char *path = job->settings->users_file.ptr;
+    if (!replace_file_lock(&job->file, path, error, sizeof(error))) return refuse("%s", error);
+    int status;
+    if (!read_users(path, &job->text, error))
+        status = refuse("%s: %s", path, error);
+    else
+        status = only_look ? check_presence(job) : apply(job, password);
+    textfile_free(&job->text);
+    replace_file_unlock(&job->file);
+    return status;
+}
+
+static int ask_and_apply(struct job *job) {
+    /* Before the person types twice for nothing; the lock is not held while they do. */
+    int status = with_file(job, STR_NONE, true);
+    if (status != CMD_FINE || job->action == ACTION_REMOVE)
+        return status != CMD_FINE ? status : with_file(job, STR_NONE, false);
+    struct textfile memory = {0};
+    struct str password;
+    char error[ERROR_LEN];
+    if (password_read(&memory, &password, error, sizeof(error))) {
+        const char *weak = weak_password(job->name, password);
+        if (weak != NULL) fprintf(stderr, "warning: the password is weak: %s\n", weak);
+        status = with_file(job, password, false);
+    } else {
+        status = refuse("%s", error);
+    }
+    textfile_free(&memory);
+    return status;
+}
+
+static int list_file(const char *path, struct users *users) {
+    char error[ERROR_LEN];
+    struct textfile text;
+    if (!textfile_read(path, TEXTFILE_SECRET, USERS_MAX, &text, error, sizeof(error)))
+        return refuse("%s: %s", path, error);
+    struct str rest = {text.text, text.len}, line;
+    int status = CMD_FINE;
+    for (unsigned number = 1; str_split(&rest, '\n', &line); number++) {
+        if (line.len > 0 && line.ptr[line.len - 1] == '\r') line.len--;
+        enum users_line verdict = users_add_line(users, line);
+        if (verdict == USERS_LINE_OK || verdict == USERS_LINE_EMPTY) continue;
+        fprintf(stderr, "%s:%u: error: %s\n", path, number, users_line_str(verdict));
+        status = CMD_NO;
+    }
+    textfile_free(&text);
+    return status;
+}
+
+static int list_directory(const char *path, struct users *users) {
+    char error[ERROR_LEN], **names;
+    size_t count;
+    int status = CMD_FINE;
+    if (!users_dir_list(path, &names, &count, error, sizeof(error)))
+        return refuse("%s: %s", path, error);
+    for (size_t i = 0; i < count; i++)
+        if (list_file(names[i], users) != CMD_FINE) status = CMD_NO;
+    users_dir_free(names, count);
+    return status;
+}
+
+static void print_user(const struct user *user) {
+    const char *between = "\t";
+    cmd_print(stdout, user->name);
+    for (int alg = HASH_ALGS - 1; alg >= 0; alg--) {
+        if (!user->has[alg]) continue;
+        printf("%s%s", between, hash_name((enum hash_alg)alg).ptr);
+        between = ", ";
+    }
+    printf("\n");
+}
+
+static int list(const struct config_users *settings) {
+    static const uint64_t key[2]; /* our own file: nobody aims at the table */
+    struct users *users = users_new(settings->digest.realm, key);
+    int status = CMD_FINE;
+    if (settings->users_file.len > 0) status = list_file(settings->users_file.ptr, users);
+    if (settings->users_dir.len > 0 && list_directory(settings->users_dir.ptr, users) != CMD_FINE)
+        status = CMD_NO;
+    for (size_t i = 0; i < users_count(users); i++) print_user(users_at(users, i));
+    users_free(users);
+    return status;
+}
+
+static bool action_from(const char *word, enum action *action) {
+    static const char *const words[] = {"add", "passwd", "remove", "list"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        *action = (enum action)i;
+        if (word != NULL && strcmp(word, words[i]) == 0) return true;
+    }
+    return false;
+}
+
+static int run(struct job *job) {
+    if (job->action == ACTION_LIST) return list(job->settings);
+    if (job->settings->users_file.len == 0)
+        return refuse("the configuration has no \"users_file\" to write to");
+    if (!name_is_good(job->name))
+        return refuse("a name is UTF-8 without colons and control characters, does not begin with "
+                      "# and has at most %d octets",
+                      USERS_NAME_MAX);
+    return ask_and_apply(job);
+}
+
+int cmd_user(int argc, char **argv) {
+    const char *file = NULL, *words[2] = {NULL, NULL};
+    const struct cmd_option options[] = {{"-c", &file}};
+    size_t count;
+    struct job job = {.file = {.lock = -1}};
+    if (!cmd_args(argc, argv, options, ARRAY_LEN(options), words, 2, &count)) return CMD_USAGE;
+    if (!action_from(words[0], &job.action))
+        return cmd_usage_error(argv[0], "add, passwd, remove or list?");
+    if ((count == 2) == (job.action == ACTION_LIST))
+        return cmd_usage_error(argv[0], count == 2 ? "list takes no name" : "NAME is missing");
+    job.name = str_of(words[1]);
+    struct cmd_problems problems = {0};
+    struct config_users *settings;
+    enum config_result result =
+        config_users_load(file == NULL ? CMD_DEFAULT_FILE : file, cmd_report, &problems, &settings);
+    if (settings == NULL) return cmd_status_of(result);
+    job.settings = settings;
+    int status = run(&job);
+    config_users_free(settings);
+    return status;
+}

@@ -1,0 +1,132 @@
+/* main.c: finds the command and hands it its arguments. */
+#include <string.h>
+
+#include "proxy/cmd/cmd.h"
+
+#define USER_HELP                                                                                  \
+    "Add, change, remove or list people in the file that \"users_file\" names.\n"                  \
+    "The password is asked for on the terminal, or read as one line from standard\n"               \
+    "input. The file is replaced in one step; a running gate sees it at its next reload.\n"
+#define EXPLAIN_HELP                                                                               \
+    "Say what the gate would do with a request of NAME on phone ID, and why: the\n"                \
+    "verdict, the rule with its file and line, the grant, and what the phone is sent.\n"           \
+    "  --body FILE           the request has this body\n"                                          \
+    "  --content-type TYPE   of the body; application/x-www-form-urlencoded if absent\n"           \
+    "Exit status: 0 allowed, 1 refused.\n"
+
+static int cmd_help(int argc, char **argv);
+static int cmd_later(int argc, char **argv);
+
+static const struct cmd_entry commands[] = {
+    {"serve", cmd_serve, "serve [-c FILE]", "run in the foreground",
+     "Run the gate in the foreground until it gets SIGTERM or SIGINT.\n"},
+    {"check", cmd_check, "check [-c FILE]", "look for problems in the configuration",
+     "Report every problem of the configuration with file and line.\n"
+     "Exit status: 0 only if serve would start.\n"},
+    {"user", cmd_user, "user add|passwd|remove NAME | list [-c FILE]",
+     "manage the people who may sign in", USER_HELP},
+    {"explain", cmd_explain, "explain [-c FILE] --user NAME --phone ID METHOD TARGET [--body FILE]",
+     "what the gate would do with a request", EXPLAIN_HELP},
+    {"version", cmd_version, "version", "print the version", "Print the version.\n"},
+    {"help", cmd_help, "help [COMMAND]", "print this list, or more on one command",
+     "Print the list of commands, or more on one of them.\n"},
+    {"audit", cmd_later, NULL, NULL, NULL},
+    {"harden", cmd_later, NULL, NULL, NULL},
+    {"review", cmd_later, NULL, NULL, NULL},
+    {"log", cmd_later, NULL, NULL, NULL},
+};
+
+static const struct cmd_entry *find_command(const char *name) {
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+static void print_commands(FILE *to) {
+    fprintf(to, "usage: phonegate COMMAND [-c FILE] ...\n\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (commands[i].usage != NULL)
+            fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].line);
+    fprintf(to,
+            "\nThe configuration is %s unless -c names another.\n"
+            "Exit status: 0 fine, 1 the answer is no, 2 wrong usage.\n"
+            "Manuals: phonegate(8), phonegate.cfg(5), phonegate-profile(5).\n",
+            CMD_DEFAULT_FILE);
+}
+
+static int help_on(const struct cmd_entry *command) {
+    if (command->usage == NULL) return command->run(1, (char *[]){(char[]){""}, NULL});
+    printf("usage: phonegate %s\n\n%s", command->usage, command->help);
+    return CMD_FINE;
+}
+
+static int unknown_command(const char *name) {
+    fprintf(stderr, "phonegate: unknown command %s\ntry: phonegate help\n", name);
+    return CMD_USAGE;
+}
+
+static int cmd_help(int argc, char **argv) {
+    const char *file = NULL, *word = NULL;
+    const struct cmd_option options[] = {{"-c", &file}};
+    size_t words;
+    if (!cmd_args(argc, argv, options, ARRAY_LEN(options), &word, 1, &words)) return CMD_USAGE;
+    if (words == 0) {
+        print_commands(stdout);
+        return CMD_FINE;
+    }
+    const struct cmd_entry *command = find_command(word);
+    return command == NULL ? unknown_command(word) : help_on(command);
+}
+
+static int cmd_later(int argc, char **argv) {
+    (void)argc;
+    (void)argv;
+    fprintf(stderr, "phonegate: not available in this version\n");
+    return CMD_USAGE;
+}
+
+static bool is_help(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* Index of the command: the first word that is neither an option nor the value of -c; argc where
+ * there is none. */
+static int command_index(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-c") == 0)
+            i++;
+        else if (argv[i][0] != '-')
+            return i;
+    }
+    return argc;
+}
+
+/* Move the command to the front, so that options may stand on either side of it. */
+static void move_to_front(char **argv, int index) {
+    char *command = argv[index];
+    memmove(&argv[2], &argv[1], (size_t)(index - 1) * sizeof(*argv));
+    argv[1] = command;
+}
+
+int main(int argc, char **argv) {
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (!is_help(argv[i])) continue;
+        int at = command_index(argc, argv);
+        const struct cmd_entry *asked = at < argc ? find_command(argv[at]) : NULL;
+        if (at < argc && asked == NULL) return unknown_command(argv[at]);
+        if (asked != NULL) return help_on(asked);
+        print_commands(stdout);
+        return CMD_FINE;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return cmd_version(1, (char *[]){(char[]){"version"}, NULL});
+    int at = command_index(argc, argv);
+    if (at >= argc) {
+        print_commands(stderr);
+        return CMD_USAGE;
+    }
+    const struct cmd_entry *command = find_command(argv[at]);
+    if (command == NULL) return unknown_command(argv[at]);
+    move_to_front(argv, at);
+    return command->run(argc - 1, argv + 1);
+}
