@@ -22,6 +22,7 @@ static int bio_read(BIO *bio, char *out, int len) {
 
 static void out_append(struct stream *s, const char *data, size_t len) {
     s->unsent += len;
+    s->queued_total += len;
     while (len > 0) {
         if (s->out_last == NULL || s->out_last->len == IO_BUF_SIZE) {
             struct io_buf *fresh = io_take(s->io);

@@ -74,6 +74,7 @@ struct stream {
     struct io_buf *out_first, *out_last; /* not yet given to the kernel */
     struct io_buf *flight;               /* belongs to the uv_write under way */
     size_t unsent;                       /* octets in out_* */
+    uint64_t queued_total;               /* octets ever put into out_* */
 };
 
 BIO_METHOD *stream_bio_method_new(void);

@@ -112,9 +112,9 @@ static void put_decision(struct outbuf *out, const struct record *r) {
     put_claimed(out, r);
     put_str(out, "role", d->role);
     if (d->user != NULL) put_str(out, "digest_alg", hash_name(d->authn.algorithm));
-    if (d->phone != NULL) {
-        put_str(out, "phone_id", d->phone->id);
-        put_str(out, "phone_model", d->phone->profile->name);
+    if (d->asked_phone != NULL) {
+        put_str(out, "phone_id", d->asked_phone->id);
+        put_str(out, "phone_model", d->asked_phone->profile->name);
     }
     if (d->rule != NULL) put_str(out, "rule_id", d->rule->name);
 }

@@ -56,10 +56,11 @@ struct worker {
     unsigned index;
     uv_timer_t tick;
     uv_check_t after_io;
-    struct timed timed; /* head of the ring */
-    struct conn *conns; /* all of this worker's */
-    size_t live; /* objects that must be gone before the loop may end */
+    struct timed timed;   /* head of the ring */
+    struct conn *conns;   /* all of this worker's */
+    size_t live;          /* objects that must be gone before the loop may end */
     struct grave *graves; /* what is freed once the stack is unwound */
+    size_t collecting;    /* octets of request bodies held in memory */
     uint8_t random[1024];
     size_t random_left;
     char date[32]; /* IMF-fixdate of date_s */

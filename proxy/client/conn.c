@@ -1,0 +1,358 @@
+#include "proxy/client/conn.h"
+
+#include <string.h>
+
+#include "proxy/client/exchange.h"
+#include "proxy/client/first.h"
+#include "proxy/client/plain.h"
+
+static struct conn *of(struct stream *s) {
+    return container_of(s, struct conn, stream);
+}
+
+static const struct config_limits *limits_of(const struct conn *c) {
+    return &c->worker->site->config->limits;
+}
+
+static void set_deadline(struct conn *c, uint64_t after_ms) {
+    c->timed.deadline_ms = worker_now(c->worker) + after_ms;
+}
+
+/* ---- memory ---- */
+
+static void warm_up(struct conn *c) {
+    if (c->in != NULL) return;
+    c->in_cap = limits_of(c)->header_bytes + IO_BUF_SIZE;
+    c->in = malloc(c->in_cap);
+    ENSURE(c->in != NULL);
+    c->in_from = c->in_len = c->head_end = 0;
+    c->cold = false;
+}
+
+static void cool_down(struct conn *c) {
+    free(c->in);
+    c->in = NULL;
+    c->in_cap = c->in_from = c->in_len = c->head_end = 0;
+    arena_release(&c->arena);
+    c->cold = true;
+}
+
+/* Put octets behind those that wait. A head being read stays where it is: the view points into it.
+ */
+static void append(struct conn *c, struct str data) {
+    warm_up(c);
+    if (data.len > c->in_cap - c->in_len) {
+        size_t waiting = c->in_len - c->in_from;
+        memmove(c->in + c->head_end, c->in + c->in_from, waiting);
+        c->in_from = c->head_end;
+        c->in_len = c->head_end + waiting;
+    }
+    ENSURE(data.len <= c->in_cap - c->in_len);
+    memcpy(c->in + c->in_len, data.ptr, data.len);
+    c->in_len += data.len;
+}
+
+/* ---- the end ---- */
+
+static void on_closed(struct stream *s) {
+    struct conn *c = of(s);
+    cool_down(c);
+    io_give(&c->worker->io, c->first);
+    c->worker->live--;
+    free(c);
+}
+
+static void leave(struct conn *c) {
+    c->state = CONN_CLOSED;
+    timed_stop(&c->timed);
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    else
+        c->worker->conns = c->next;
+    if (c->next != NULL) c->next->prev = c->prev;
+    if (c->counted) peers_remove(c->worker->shared->peers, &c->key);
+    c->counted = false;
+}
+
+void conn_close_politely(struct conn *c) {
+    if (c->state == CONN_CLOSED) return;
+    leave(c);
+    stream_finish(&c->stream);
+}
+
+void conn_abort(struct conn *c, const char *reason) {
+    if (c->state == CONN_CLOSED) return;
+    struct exchange *x = c->x;
+    c->x = NULL;
+    leave(c);
+    if (x != NULL) exchange_abort(x, reason);
+    stream_close(&c->stream);
+}
+
+/* ---- requests, one after the other ---- */
+
+static void go_idle(struct conn *c) {
+    c->state = CONN_IDLE;
+    c->idle_until_ms = worker_now(c->worker) + limits_of(c)->idle_ms;
+    uint64_t wait = limits_of(c)->idle_ms < CONN_COLD_MS ? limits_of(c)->idle_ms : CONN_COLD_MS;
+    set_deadline(c, c->cold ? limits_of(c)->idle_ms : wait);
+}
+
+/* The exchange is over: make room for what came behind it. */
+static void next_request(struct conn *c) {
+    size_t waiting = c->in_len - c->in_from;
+    if (waiting > 0 && c->in_from > 0) memmove(c->in, c->in + c->in_from, waiting);
+    c->in_from = c->head_end = 0;
+    c->in_len = waiting;
+    arena_reset(&c->arena);
+    http_scan_init(&c->scan);
+    go_idle(c);
+}
+
+static void end_exchange(struct conn *c) {
+    bool last =
+        exchange_closes(c->x) || c->worker->stopping || (c->ended && c->in_from == c->in_len);
+    exchange_end(c->x);
+    c->x = NULL;
+    if (last)
+        conn_close_politely(c);
+    else
+        next_request(c);
+}
+
+static void begin_exchange(struct conn *c, size_t end, const struct http_refusal *refusal) {
+    c->state = CONN_BUSY;
+    c->head_end = end;
+    c->in_from = end;
+    c->stuck_since_ms = worker_now(c->worker);
+    set_deadline(c, CONN_CHECK_MS);
+    struct str head = {c->in, end};
+    if (c->kind == CONN_PLAIN) {
+        plain_answer(c, head, refusal);
+        conn_close_politely(c);
+        return;
+    }
+    exchange_begin(c, head, refusal);
+}
+
+/* True when a request was begun. */
+static bool read_head(struct conn *c) {
+    if (c->in_len == 0) return false;
+    struct config_limits const *l = limits_of(c);
+    struct http_limits limits = {l->header_bytes, l->headers, l->target_bytes};
+    struct http_refusal refusal;
+    size_t end = 0;
+    switch (http_scan_request(&c->scan, (struct str){c->in, c->in_len}, &limits, &end, &refusal)) {
+    case HTTP_HEAD_MORE:
+        if (c->state == CONN_IDLE) set_deadline(c, l->header_ms);
+        c->state = CONN_HEAD;
+        return false;
+    case HTTP_HEAD_BAD:
+        begin_exchange(c, c->in_len, &refusal);
+        return true;
+    case HTTP_HEAD_DONE:
+        begin_exchange(c, end, NULL);
+        return true;
+    }
+    return false;
+}
+
+static void give_body(struct conn *c) {
+    while (c->x != NULL && c->in_from < c->in_len) {
+        struct str waiting = {c->in + c->in_from, c->in_len - c->in_from};
+        size_t used = exchange_take_body(c->x, waiting);
+        if (used == 0) return;
+        c->in_from += used;
+    }
+}
+
+/* What cannot be used now holds the reading back; so does the next request until this one is
+ * answered. */
+static void hold_back(struct conn *c) {
+    if (c->x != NULL && c->in_from < c->in_len)
+        stream_pause(&c->stream);
+    else
+        stream_resume(&c->stream);
+}
+
+void conn_advance(struct conn *c) {
+    if (c->advancing) return;
+    c->advancing = true;
+    bool more = true;
+    while (more && c->state != CONN_CLOSED) {
+        if (c->x == NULL) {
+            more = (c->state == CONN_IDLE || c->state == CONN_HEAD) && read_head(c);
+            continue;
+        }
+        give_body(c);
+        more = c->state != CONN_CLOSED && c->x != NULL && exchange_is_over(c->x);
+        if (more) end_exchange(c);
+    }
+    c->advancing = false;
+    if (c->state == CONN_CLOSED) return;
+    stream_flush(&c->stream);
+    if (c->state != CONN_CLOSED) hold_back(c);
+}
+
+/* ---- news from the stream ---- */
+
+static void on_data(struct stream *s, struct str data) {
+    struct conn *c = of(s);
+    if (c->state == CONN_FIRST) {
+        first_octets(c, data);
+        return;
+    }
+    /* A body that streams is not copied here. */
+    while (c->x != NULL && c->in_from == c->in_len && data.len > 0) {
+        size_t used = exchange_take_body(c->x, data);
+        if (used == 0) break;
+        data = str_part(data, used, data.len);
+    }
+    if (c->state == CONN_CLOSED) return;
+    if (data.len > 0) append(c, data);
+    conn_advance(c);
+}
+
+static void on_batch(struct stream *s) {
+    struct conn *c = of(s);
+    if (c->x != NULL) exchange_flush_body(c->x);
+}
+
+static void on_open(struct stream *s) {
+    struct conn *c = of(s);
+    go_idle(c);
+    /* The first request has the head's time, not the idle time: a stranger may not sit here for
+     * free. */
+    set_deadline(c, limits_of(c)->header_ms);
+    c->idle_until_ms = c->timed.deadline_ms;
+}
+
+static void on_writable(struct stream *s) {
+    struct conn *c = of(s);
+    if (c->x != NULL) exchange_writable(c->x);
+}
+
+static void on_end(struct stream *s, enum stream_end why) {
+    struct conn *c = of(s);
+    if (c->state == CONN_CLOSED) return;
+    if (c->state == CONN_FIRST || c->state == CONN_HANDSHAKE) {
+        first_failed(c, why == STREAM_END_TLS ? "handshake_failed" : "handshake_cut");
+        return;
+    }
+    bool half = why == STREAM_END_NOTIFY || why == STREAM_END_EOF;
+    if (c->x != NULL && half && exchange_has_body(c->x)) {
+        c->ended = true; /* the request is whole: its answer may still be read */
+        return;
+    }
+    if (c->x != NULL)
+        conn_abort(c, "client_gone");
+    else if (half)
+        conn_close_politely(c);
+    else
+        conn_abort(c, "client_gone");
+}
+
+static const struct stream_ops stream_ops = {
+    .on_open = on_open,
+    .on_data = on_data,
+    .on_batch = on_batch,
+    .on_writable = on_writable,
+    .on_end = on_end,
+    .on_closed = on_closed,
+};
+
+/* ---- deadlines ---- */
+
+/* The person must take what we send: no octet for body_stall_ms, and we stop. */
+static bool reader_is_stuck(struct conn *c) {
+    uint64_t now = worker_now(c->worker);
+    size_t unsent = stream_unsent(&c->stream);
+    uint64_t sent = c->stream.queued_total - unsent;
+    if (unsent == 0 || sent != c->sent_seen) {
+        c->sent_seen = sent;
+        c->stuck_since_ms = now;
+        return false;
+    }
+    return now - c->stuck_since_ms >= limits_of(c)->body_stall_ms;
+}
+
+static void check_busy(struct conn *c) {
+    set_deadline(c, CONN_CHECK_MS);
+    if (reader_is_stuck(c)) {
+        conn_abort(c, "client_stalled");
+        return;
+    }
+    exchange_check(c->x);
+    conn_advance(c);
+}
+
+static void on_expired(struct timed *timed) {
+    struct conn *c = container_of(timed, struct conn, timed);
+    switch (c->state) {
+    case CONN_FIRST:
+    case CONN_HANDSHAKE:
+        first_failed(c, "handshake_timeout");
+        return;
+    case CONN_IDLE:
+        if (worker_now(c->worker) >= c->idle_until_ms) {
+            conn_close_politely(c);
+            return;
+        }
+        cool_down(c);
+        c->timed.deadline_ms = c->idle_until_ms;
+        return;
+    case CONN_HEAD: {
+        struct http_refusal late = {408, "header_timeout"};
+        begin_exchange(c, c->in_len, &late);
+        conn_advance(c);
+        return;
+    }
+    case CONN_BUSY:
+        check_busy(c);
+        return;
+    case CONN_CLOSED:
+        return;
+    }
+}
+
+/* ---- the beginning ---- */
+
+static void enlist(struct conn *c) {
+    struct worker *w = c->worker;
+    c->next = w->conns;
+    c->prev = NULL;
+    if (w->conns != NULL) w->conns->prev = c;
+    w->conns = c;
+}
+
+void conn_accept(struct worker *w, uv_stream_t *listener, enum conn_kind kind) {
+    struct conn *c = calloc(1, sizeof(*c));
+    ENSURE(c != NULL);
+    c->worker = w;
+    c->kind = kind;
+    c->id = atomic_fetch_add(&w->shared->next_id, 1);
+    c->accepted_ms = worker_now(w);
+    arena_init(&c->arena, CONN_ARENA_MAX);
+    http_scan_init(&c->scan);
+    w->live++;
+    int rc = stream_init(&c->stream, &w->io, &stream_ops);
+    ENSURE(rc == 0);
+    timed_start(w, &c->timed, on_expired);
+    enlist(c);
+    c->cold = true;
+    set_deadline(c, limits_of(c)->header_ms);
+    if (uv_accept(listener, (uv_stream_t *)&c->stream.tcp) != 0) {
+        leave(c);
+        stream_close(&c->stream);
+        return;
+    }
+    uv_tcp_nodelay(&c->stream.tcp, 1);
+    first_begin(c);
+}
+
+void conn_stop(struct conn *c) {
+    if (c->state == CONN_IDLE)
+        conn_close_politely(c);
+    else if (c->state != CONN_BUSY)
+        conn_abort(c, "stopping");
+}

@@ -1,0 +1,84 @@
+/* conn.h: one connection of a person's browser.
+ *
+ * Reads what comes first (PROXY protocol, TLS or clear text), then one request after the other, in
+ * order; bodies go to the exchange under way. Every wait has a deadline of its own, for the whole
+ * message, not for each read. Memory is taken when a request comes and given back when the
+ * connection has been quiet for a moment.
+ *
+ * Way: FIRST -> TLS -> IDLE -> HEAD -> BUSY -> IDLE ... -> CLOSED; a plain-HTTP connection begins
+ * at IDLE. */
+#ifndef PROXY_CLIENT_CONN_H
+#define PROXY_CLIENT_CONN_H
+
+#include "policy/base/arena.h"
+#include "proxy/http/http_strict.h"
+#include "proxy/net/stream.h"
+#include "proxy/run/peers.h"
+#include "proxy/run/site.h"
+#include "proxy/run/worker.h"
+
+/* A connection quiet for this long gives its buffers back. */
+#define CONN_COLD_MS 1000
+/* While a request is under way its progress is looked at this often. */
+#define CONN_CHECK_MS 500
+/* What one request may take from its arena: head, view, decision, rewritten target, parameters. */
+#define CONN_ARENA_MAX (256 * 1024)
+
+enum conn_kind { CONN_TLS, CONN_PLAIN };
+
+enum conn_state {
+    CONN_FIRST, /* the first octets decide: PROXY protocol, TLS, clear text */
+    CONN_HANDSHAKE,
+    CONN_IDLE,
+    CONN_HEAD, /* a part of a head has come */
+    CONN_BUSY, /* an exchange is under way */
+    CONN_CLOSED,
+};
+
+struct exchange;
+
+struct conn {
+    struct stream stream;
+    struct timed timed;
+    struct worker *worker;
+    struct conn *next, *prev;
+    enum conn_kind kind;
+    enum conn_state state;
+    enum peers_verdict admission; /* not PEERS_OK: the first request gets 503 */
+    bool expects_proxy;           /* from a balancer: a PROXY header must come first */
+    bool proxy_done;
+    bool counted;
+    bool ended;     /* the person's side has sent its FIN: answers may still be read */
+    bool advancing; /* inside conn_advance */
+    bool cold;      /* buffers are given back */
+    char ip[46];
+    uint16_t port;
+    uint16_t local_port;
+    struct peer_key key;
+    uint64_t id;
+    uint64_t accepted_ms;
+    uint64_t idle_until_ms;
+    uint64_t sent_seen; /* octets the kernel had taken at the last check */
+    uint64_t stuck_since_ms;
+    struct io_buf *first; /* octets of an incomplete PROXY header */
+    char *in;             /* head and what follows it; NULL while cold */
+    size_t in_cap, in_from, in_len;
+    size_t head_end; /* octets before this belong to the request under way */
+    struct http_scan scan;
+    struct arena arena;
+    struct exchange *x; /* in the arena */
+};
+
+/* Take a connection from a listener's queue. */
+void conn_accept(struct worker *w, uv_stream_t *listener, enum conn_kind kind);
+
+/* Go on with what has been read, as far as it goes. Safe from any callback. */
+void conn_advance(struct conn *c);
+/* Send what is queued, say goodbye, close. No exchange may be under way. */
+void conn_close_politely(struct conn *c);
+/* End now; the exchange under way is told `reason`. */
+void conn_abort(struct conn *c, const char *reason);
+/* The worker stops: idle connections go now, busy ones after their answer. */
+void conn_stop(struct conn *c);
+
+#endif

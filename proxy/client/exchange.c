@@ -1,0 +1,518 @@
+#include "proxy/client/exchange.h"
+
+#include <string.h>
+
+#include "policy/access/urlpath.h"
+#include "policy/base/bytes.h"
+#include "proxy/client/respond.h"
+#include "proxy/http/http_parse.h"
+#include "proxy/record/record.h"
+
+static void forward(struct exchange *x);
+
+static const struct config_limits *limits_of(const struct exchange *x) {
+    return &x->site->config->limits;
+}
+
+/* ---- beginning ---- */
+
+/* Everything that can be refused before policy is asked. True when the request may go on. */
+static bool check_head(struct exchange *x, struct str head) {
+    const struct config_limits *l = limits_of(x);
+    struct http_limits limits = {l->header_bytes, l->headers, l->target_bytes};
+    struct http_refusal refusal;
+    struct header *headers =
+        arena_alloc(&x->conn->arena, (x->conn->scan.lines + 1) * sizeof(*headers));
+    if (headers == NULL) {
+        respond_status(x, 431, "head_too_large");
+        return false;
+    }
+    if (!http_strict_request(head, &limits, headers, &x->view, &refusal)) {
+        x->close_after = true;
+        respond_status(x, refusal.status, refusal.reason);
+        return false;
+    }
+    x->has_view = true;
+    x->body_left = x->view.body == BODY_LENGTH ? x->view.content_length : 0;
+    x->body_mode = x->view.body == BODY_NONE ? BODY_DONE : BODY_WAIT;
+    if (!http_parse_agrees_request(head, &x->view)) {
+        x->close_after = true;
+        respond_status(x, 400, "parsers_differ");
+        return false;
+    }
+    x->close_after = http_wants_close(&x->view);
+    if (x->view.content_length > l->body_bytes) {
+        respond_status(x, 413, "body_too_large");
+        return false;
+    }
+    return true;
+}
+
+/* Reasons to serve nobody just now. */
+static bool check_admission(struct exchange *x) {
+    if (x->conn->admission != PEERS_OK) {
+        x->close_after = true;
+        respond_status(x, 503,
+                       x->conn->admission == PEERS_FULL ? "connections_full"
+                                                        : "address_connections_full");
+        return false;
+    }
+    if (x->site->config->access_log.required && !access_log_healthy(x->worker->shared->log)) {
+        respond_status(x, 503, "access_log_failed");
+        return false;
+    }
+    return true;
+}
+
+static struct decide_ctx decide_ctx_of(struct exchange *x) {
+    return (struct decide_ctx){
+        .policy = &x->site->config->policy,
+        .nonces = x->worker->shared->nonces,
+        .hasher = x->worker->hasher,
+        .arena = &x->conn->arena,
+        .now_ms = worker_epoch_ms(x->worker),
+    };
+}
+
+static void collect(struct exchange *x, uint64_t max) {
+    x->body_mode = BODY_COLLECT;
+    x->collect_max = (size_t)max;
+    respond_continue(x);
+}
+
+static void act_on_decision(struct exchange *x) {
+    switch (x->decision.verdict) {
+    case DECIDE_FORWARD:
+        forward(x);
+        return;
+    case DECIDE_NEED_BODY:
+        collect(x, limits_of(x)->judged_body_bytes);
+        return;
+    case DECIDE_DENY:
+    case DECIDE_CHALLENGE:
+    case DECIDE_PORTAL:
+    case DECIDE_REDIRECT:
+    case DECIDE_OPTIONS:
+        respond_decision(x);
+        return;
+    }
+    respond_status(x, 403, "undecided");
+}
+
+void exchange_begin(struct conn *c, struct str head, const struct http_refusal *refusal) {
+    struct exchange *x = arena_alloc(&c->arena, sizeof(*x));
+    ENSURE(x != NULL); /* the arena was just reset */
+    *x = (struct exchange){
+        .conn = c,
+        .worker = c->worker,
+        .site = site_hold(c->worker->site),
+        .id = atomic_fetch_add(&c->worker->shared->next_id, 1),
+        .started_ms = worker_now(c->worker),
+        .times = {-1, -1, -1},
+        .outcome = "denied",
+        .reason = "undecided",
+    };
+    x->body_since_ms = x->body_progress_ms = x->started_ms;
+    chunked_init(&x->chunked);
+    c->x = x;
+    if (refusal != NULL) {
+        x->close_after = true;
+        x->body_mode = BODY_DRAIN;
+        respond_status(x, refusal->status, refusal->reason);
+        return;
+    }
+    if (!check_head(x, head) || !check_admission(x)) return;
+    struct decide_ctx ctx = decide_ctx_of(x);
+    x->has_decision = true;
+    decide(&ctx, &x->view, &x->decision);
+    act_on_decision(x);
+}
+
+/* ---- the phone's news ---- */
+
+static void on_phone_head(void *owner, const struct response_view *res) {
+    struct exchange *x = owner;
+    respond_phone_head(x, res);
+    if (x->answer == ANSWER_HEAD) return;
+    /* A head that does not fit after rewriting: nothing was written yet. */
+    phone_exchange_detach(x->px);
+    x->px = NULL;
+    respond_status(x, 502, "phone_head_too_large");
+    conn_advance(x->conn);
+}
+
+static void on_phone_body(void *owner, struct str data) {
+    struct exchange *x = owner;
+    respond_phone_body(x, data);
+    if (stream_is_full(&x->conn->stream)) phone_exchange_pause(x->px);
+}
+
+static void on_phone_batch(void *owner) {
+    struct exchange *x = owner;
+    respond_flush(x);
+    struct conn *c = x->conn;
+    stream_flush(&c->stream);
+    if (c->x == x && x->px != NULL && stream_is_full(&c->stream)) phone_exchange_pause(x->px);
+}
+
+static void on_phone_sendable(void *owner) {
+    struct exchange *x = owner;
+    if (x->body_mode == BODY_WAIT) {
+        x->body_mode = BODY_STREAM;
+        respond_continue(x);
+    }
+    if (x->body_mode == BODY_STREAM) conn_advance(x->conn);
+}
+
+static void note_phone(struct exchange *x) {
+    x->times = phone_exchange_times(x->px);
+    x->px = NULL;
+}
+
+static void on_phone_done(void *owner) {
+    struct exchange *x = owner;
+    note_phone(x);
+    respond_phone_done(x);
+    if (x->body_mode != BODY_DONE) x->body_mode = BODY_DRAIN;
+    conn_advance(x->conn);
+}
+
+static void on_phone_failed(void *owner, unsigned status, const char *reason) {
+    struct exchange *x = owner;
+    note_phone(x);
+    if (x->answer == ANSWER_NONE) {
+        respond_status(x, status, reason);
+        conn_advance(x->conn);
+        return;
+    }
+    /* A part has gone out: the person's connection must break visibly (H11). */
+    x->outcome = "failed";
+    x->reason = reason;
+    conn_abort(x->conn, reason);
+}
+
+static const struct phone_events phone_events = {
+    .head = on_phone_head,
+    .body = on_phone_body,
+    .batch = on_phone_batch,
+    .sendable = on_phone_sendable,
+    .done = on_phone_done,
+    .failed = on_phone_failed,
+};
+
+/* ---- asking the phone ---- */
+
+static bool sends_keep_alive(const struct exchange *x) {
+    const struct profile *profile = x->decision.phone->profile;
+    if (!profile->keep_alive_header) return false;
+    for (size_t i = 0; i < profile->no_keep_alive_count; i++) {
+        if (urlpath_matches(profile->no_keep_alive_header[i], x->decision.path.decoded,
+                            profile->case_insensitive_paths))
+            return false;
+    }
+    return true;
+}
+
+static void describe_site(struct exchange *x, const struct config_phone *phone) {
+    size_t room = x->view.authority.len + 8;
+    char *origin = arena_alloc(&x->conn->arena, room);
+    struct outbuf out;
+    outbuf_init(&out, origin, origin != NULL ? room : 0);
+    outbuf_put(&out, STR("https://"));
+    outbuf_put(&out, x->view.authority);
+    x->hdr_site = (struct hdr_site){
+        .route = x->decision.route,
+        .prefix = x->decision.prefix,
+        .client_scheme_authority = outbuf_str(&out),
+        .phone_authority = phone->authority,
+        .phone_scheme = phone->tls ? STR("https") : STR("http"),
+    };
+}
+
+static struct phone_request describe_request(struct exchange *x, struct str fields, bool streams) {
+    enum method method = x->view.method;
+    bool bodiless = x->view.body == BODY_NONE;
+    bool admin = x->decision.admin_account && x->decision.phone->has_admin_login;
+    return (struct phone_request){
+        .method = method_name(method),
+        .head_request = method == METHOD_HEAD,
+        .plain = (method == METHOD_GET || method == METHOD_HEAD) && x->view.query.ptr == NULL &&
+                 bodiless,
+        .keep_alive = sends_keep_alive(x),
+        .target = x->decision.target,
+        .fields = fields,
+        .body = x->collected,
+        .body_len = x->collected_len,
+        .has_length =
+            !bodiless || method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH,
+        .stream_len = streams ? x->view.content_length : 0,
+        .account = admin ? ACCOUNT_ADMIN : ACCOUNT_LOGIN,
+        .person = (uint64_t)(uintptr_t)x->decision.user,
+    };
+}
+
+static void ask_phone(struct exchange *x, bool streams) {
+    size_t index = x->decision.phone->index;
+    const struct config_limits *l = limits_of(x);
+    struct phone_timeouts timeouts = {l->phone_connect_ms, l->phone_first_byte_ms,
+                                      l->phone_stall_ms, l->queue_ms};
+    describe_site(x, &x->site->config->phones[index]);
+    struct io_buf *buf = io_take(&x->worker->io);
+    struct outbuf fields;
+    outbuf_init(&fields, buf->data, sizeof(buf->data));
+    hdrfilter_request(&x->view, &x->hdr_site, &fields);
+    struct phone_request request = describe_request(x, outbuf_str(&fields), streams);
+    x->asked_phone = true;
+    if (!fields.full) {
+        x->collected = NULL; /* the phone exchange owns it now */
+        x->px = phone_exchange_new(x->worker, x->site->phones[index], &request, &timeouts,
+                                   &phone_events, x);
+    }
+    io_give(&x->worker->io, buf);
+    if (x->px == NULL) {
+        respond_status(x, 431, "head_too_large_for_phone");
+        return;
+    }
+    phone_exchange_start(x->px);
+}
+
+/* Allowed. Short bodies are collected and sent in one write with the head; chunked ones are
+ * collected, because phones take no chunks; long ones with a length stream. */
+static void forward(struct exchange *x) {
+    switch (x->view.body) {
+    case BODY_NONE:
+        ask_phone(x, false);
+        return;
+    case BODY_CHUNKED:
+        if (x->body_mode == BODY_DONE)
+            ask_phone(x, false);
+        else
+            collect(x, limits_of(x)->body_bytes);
+        return;
+    case BODY_LENGTH:
+        if (x->body_mode == BODY_DONE)
+            ask_phone(x, false);
+        else if (x->view.content_length <= limits_of(x)->judged_body_bytes)
+            collect(x, limits_of(x)->judged_body_bytes);
+        else
+            ask_phone(x, true);
+        return;
+    }
+}
+
+/* ---- the request's body ---- */
+
+static void body_failed(struct exchange *x, unsigned status, const char *reason) {
+    x->close_after = true;
+    if (x->px != NULL) {
+        phone_exchange_detach(x->px);
+        note_phone(x);
+    }
+    if (x->answer == ANSWER_NONE) respond_status(x, status, reason);
+    x->body_mode = BODY_DRAIN;
+}
+
+static bool grow(struct exchange *x, size_t need) {
+    if (need <= x->collected_cap) return true;
+    size_t cap = x->collected_cap > 0 ? x->collected_cap * 2 : 4096;
+    while (cap < need) cap *= 2;
+    size_t more = cap - x->collected_cap;
+    if (x->worker->collecting + more > EXCHANGE_COLLECT_TOTAL) return false;
+    char *bigger = malloc(cap);
+    ENSURE(bigger != NULL);
+    if (x->collected_len > 0) memcpy(bigger, x->collected, x->collected_len);
+    if (x->collected != NULL) bytes_wipe(x->collected, x->collected_len);
+    free(x->collected);
+    x->collected = bigger;
+    x->collected_cap = cap;
+    x->worker->collecting += more;
+    return true;
+}
+
+static void collect_octets(struct exchange *x, struct str data) {
+    if (x->collected_len + data.len > x->collect_max) {
+        if (x->decision.verdict != DECIDE_NEED_BODY) {
+            body_failed(x, 413, "body_too_large");
+            return;
+        }
+        struct decide_ctx ctx = decide_ctx_of(x);
+        decide_body_too_long(&ctx, &x->view, &x->decision);
+        if (x->decision.verdict != DECIDE_FORWARD) {
+            respond_decision(x);
+            return;
+        }
+        x->collect_max = (size_t)limits_of(x)->body_bytes;
+    }
+    if (x->collected_len + data.len > x->collect_max) {
+        body_failed(x, 413, "body_too_large");
+    } else if (!grow(x, x->collected_len + data.len)) {
+        body_failed(x, 503, "bodies_too_large");
+    } else {
+        memcpy(x->collected + x->collected_len, data.ptr, data.len);
+        x->collected_len += data.len;
+    }
+}
+
+/* One piece of the body, decoded. */
+static void sink(struct exchange *x, struct str data) {
+    x->body_seen += data.len;
+    switch (x->body_mode) {
+    case BODY_COLLECT:
+        collect_octets(x, data);
+        return;
+    case BODY_STREAM:
+        phone_exchange_send_body(x->px, data);
+        return;
+    case BODY_DRAIN:
+        x->drained += data.len;
+        if (x->drained > EXCHANGE_DRAIN_BYTES) x->close_after = true;
+        return;
+    case BODY_WAIT:
+    case BODY_DONE:
+        return;
+    }
+}
+
+static void body_complete(struct exchange *x) {
+    enum body_mode mode = x->body_mode;
+    x->body_mode = BODY_DONE;
+    if (mode == BODY_STREAM) phone_exchange_flush_body(x->px);
+    if (mode != BODY_COLLECT) return;
+    if (x->decision.verdict == DECIDE_NEED_BODY) {
+        struct decide_ctx ctx = decide_ctx_of(x);
+        decide_body(&ctx, &x->view, (struct str){x->collected, x->collected_len}, &x->decision);
+    }
+    act_on_decision(x);
+}
+
+static size_t take_length(struct exchange *x, struct str in) {
+    size_t take = in.len < x->body_left ? in.len : (size_t)x->body_left;
+    x->body_left -= take;
+    sink(x, str_part(in, 0, take));
+    if (x->body_left == 0) body_complete(x);
+    return take;
+}
+
+static size_t take_chunked(struct exchange *x, struct str in) {
+    struct str rest = in;
+    struct str piece;
+    chunked_read(&x->chunked, &rest, &piece);
+    if (x->chunked.state == CHUNKED_BAD) {
+        body_failed(x, 400, "bad_chunk");
+        return in.len;
+    }
+    if (piece.len > 0) sink(x, piece);
+    if (x->chunked.state == CHUNKED_DONE) body_complete(x);
+    return in.len - rest.len;
+}
+
+size_t exchange_take_body(struct exchange *x, struct str in) {
+    if (x->body_mode == BODY_WAIT || x->body_mode == BODY_DONE) return 0;
+    if (x->body_mode == BODY_STREAM && phone_exchange_body_is_full(x->px)) return 0;
+    uint64_t now = worker_now(x->worker);
+    x->body_progress_ms = now;
+    x->body_window += in.len;
+    if (!x->has_view || (x->body_mode == BODY_DRAIN && x->close_after)) return in.len;
+    return x->view.body == BODY_CHUNKED ? take_chunked(x, in) : take_length(x, in);
+}
+
+void exchange_flush_body(struct exchange *x) {
+    if (x->px != NULL && x->body_mode == BODY_STREAM) phone_exchange_flush_body(x->px);
+}
+
+void exchange_writable(struct exchange *x) {
+    if (x->px != NULL) phone_exchange_resume(x->px);
+}
+
+/* Do we wait for octets of the person? Then they must come: none for body_stall_ms, or, over as
+ * long a time, fewer than body_min_bytes_s a second, is the end. */
+void exchange_check(struct exchange *x) {
+    uint64_t now = worker_now(x->worker);
+    bool waiting = x->body_mode == BODY_COLLECT || x->body_mode == BODY_DRAIN ||
+                   (x->body_mode == BODY_STREAM && !phone_exchange_body_is_full(x->px));
+    if (!waiting) {
+        x->body_since_ms = x->body_progress_ms = now;
+        x->body_window = 0;
+        return;
+    }
+    const struct config_limits *l = limits_of(x);
+    uint64_t span = now - x->body_since_ms;
+    bool stalled = now - x->body_progress_ms >= l->body_stall_ms;
+    bool slow = span >= l->body_stall_ms && x->body_window < l->body_min_bytes_s * span / 1000;
+    if (span >= l->body_stall_ms) {
+        x->body_since_ms = now;
+        x->body_window = 0;
+    }
+    if (stalled || slow) body_failed(x, 408, stalled ? "body_timeout" : "body_too_slow");
+}
+
+/* ---- the end ---- */
+
+bool exchange_is_over(const struct exchange *x) {
+    if (x->answer != ANSWER_DONE) return false;
+    return x->body_mode == BODY_DONE || x->close_after;
+}
+
+bool exchange_closes(const struct exchange *x) {
+    return x->close_after;
+}
+
+bool exchange_has_body(const struct exchange *x) {
+    return x->body_mode == BODY_DONE;
+}
+
+static void write_record(struct exchange *x) {
+    const struct conn *c = x->conn;
+    bool tls = c->stream.ssl != NULL;
+    struct record record = {
+        .event = "request",
+        .outcome = x->outcome,
+        .reason = x->reason,
+        .src_ip = str_of(c->ip),
+        .src_port = c->port,
+        .conn_id = c->id,
+        .request_id = x->id,
+        .tls_version = tls ? SSL_get_version(c->stream.ssl) : NULL,
+        .tls_cipher = tls ? SSL_get_cipher_name(c->stream.ssl) : NULL,
+        .view = x->has_view ? &x->view : NULL,
+        .decision = x->has_decision ? &x->decision : NULL,
+        .policy_version = x->site->config->digest_of_file,
+        .claim_key = x->worker->shared->claim_key,
+        .hasher = x->worker->hasher,
+        .status = x->status,
+        .phone_status = x->phone_status,
+        .bytes_in = x->body_seen,
+        .bytes_out = x->bytes_out,
+        .total_ms = (int64_t)(worker_now(x->worker) - x->started_ms),
+        .queue_ms = x->times.queue_ms,
+        .connect_ms = x->times.connect_ms,
+        .first_byte_ms = x->times.first_byte_ms,
+    };
+    if (x->asked_phone) {
+        const struct config_phone *phone = &x->site->config->phones[x->decision.phone->index];
+        bool admin = x->decision.admin_account && x->decision.phone->has_admin_login;
+        record.phone_addr = phone->authority;
+        record.phone_account = admin ? phone->admin_login.user : phone->login.user;
+    }
+    record_write(x->worker->shared->log, &record);
+}
+
+void exchange_end(struct exchange *x) {
+    write_record(x);
+    if (x->px != NULL) phone_exchange_detach(x->px);
+    x->px = NULL;
+    if (x->collected != NULL) bytes_wipe(x->collected, x->collected_len);
+    free(x->collected);
+    x->worker->collecting -= x->collected_cap;
+    io_give(&x->worker->io, x->plain);
+    site_release(x->site);
+}
+
+void exchange_abort(struct exchange *x, const char *reason) {
+    if (x->px != NULL) x->times = phone_exchange_times(x->px);
+    if (x->answer != ANSWER_DONE && strcmp(x->outcome, "failed") != 0) {
+        x->outcome = "failed";
+        x->reason = reason;
+    }
+    exchange_end(x);
+}

@@ -1,0 +1,198 @@
+#include "proxy/client/first.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "proxy/base/log.h"
+#include "proxy/client/proxy_protocol.h"
+#include "proxy/record/record.h"
+
+static const char clear_text_answer[] =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 39\r\n"
+    "Connection: close\r\n\r\nThis port speaks HTTPS, not plain HTTP\n";
+_Static_assert(sizeof("This port speaks HTTPS, not plain HTTP\n") - 1 == 39,
+               "length of the answer");
+
+static void write_record(struct conn *c, const char *event, const char *reason, unsigned status) {
+    struct record record = {
+        .event = event,
+        .outcome = "denied",
+        .reason = reason,
+        .src_ip = str_of(c->ip),
+        .src_port = c->port,
+        .conn_id = c->id,
+        .policy_version = c->worker->site->config->digest_of_file,
+        .status = status,
+        .total_ms = (int64_t)(worker_now(c->worker) - c->accepted_ms),
+        .queue_ms = -1,
+        .connect_ms = -1,
+        .first_byte_ms = -1,
+    };
+    record_write(c->worker->shared->log, &record);
+}
+
+void first_failed(struct conn *c, const char *reason) {
+    const char *refusal = c->stream.ssl != NULL ? server_tls_refusal(c->stream.ssl) : NULL;
+    /* A port scan or health check that says nothing is no refusal of anything. */
+    bool silent =
+        c->state == CONN_FIRST && c->first == NULL && strcmp(reason, "handshake_cut") == 0;
+    if (!silent) write_record(c, "tls_refused", refusal != NULL ? refusal : reason, 0);
+    conn_abort(c, reason);
+}
+
+/* ---- addresses ---- */
+
+static void note_address(struct conn *c, const struct sockaddr_storage *addr) {
+    if (addr->ss_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, addr, sizeof(v4));
+        inet_ntop(AF_INET, &v4.sin_addr, c->ip, sizeof(c->ip));
+        c->port = ntohs(v4.sin_port);
+    } else {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, addr, sizeof(v6));
+        inet_ntop(AF_INET6, &v6.sin6_addr, c->ip, sizeof(c->ip));
+        c->port = ntohs(v6.sin6_port);
+    }
+    c->key = peer_key_of((const struct sockaddr *)addr);
+}
+
+static bool covers(const struct config_network *net, const struct sockaddr_storage *addr) {
+    uint8_t bytes[16];
+    if (net->family != addr->ss_family) return false;
+    if (addr->ss_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, addr, sizeof(v4));
+        memcpy(bytes, &v4.sin_addr, 4);
+    } else {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, addr, sizeof(v6));
+        memcpy(bytes, &v6.sin6_addr, 16);
+    }
+    size_t whole = net->prefix_bits / 8;
+    if (memcmp(bytes, net->bytes, whole) != 0) return false;
+    unsigned rest = net->prefix_bits % 8;
+    return rest == 0 || (bytes[whole] ^ net->bytes[whole]) >> (8 - rest) == 0;
+}
+
+static bool is_balancer(const struct conn *c, const struct sockaddr_storage *addr) {
+    const struct config *cfg = c->worker->site->config;
+    for (size_t i = 0; i < cfg->https.proxy_protocol_count; i++) {
+        if (covers(&cfg->https.proxy_protocol_from[i], addr)) return true;
+    }
+    return false;
+}
+
+/* Count it against the limits. False: not even the reserve is left. */
+static bool admit(struct conn *c) {
+    const struct config_limits *limits = &c->worker->site->config->limits;
+    c->admission = peers_add(c->worker->shared->peers, &c->key, limits->connections,
+                             limits->connections_per_address);
+    c->counted = c->admission != PEERS_REFUSED;
+    if (c->counted) return true;
+    write_record(c, "connection_refused", "connections_full", 0);
+    conn_abort(c, "connections_full");
+    return false;
+}
+
+static void begin_plain(struct conn *c) {
+    c->stream.ops->on_open(&c->stream);
+    stream_read(&c->stream);
+}
+
+void first_begin(struct conn *c) {
+    struct sockaddr_storage addr = {0};
+    int len = sizeof(addr);
+    if (uv_tcp_getpeername(&c->stream.tcp, (struct sockaddr *)&addr, &len) != 0) {
+        conn_abort(c, "client_gone");
+        return;
+    }
+    struct sockaddr_storage local = {0};
+    len = sizeof(local);
+    if (uv_tcp_getsockname(&c->stream.tcp, (struct sockaddr *)&local, &len) == 0) {
+        struct sockaddr_in v4;
+        memcpy(&v4, &local, sizeof(v4)); /* the port stands at the same place in both families */
+        c->local_port = ntohs(v4.sin_port);
+    }
+    note_address(c, &addr);
+    c->expects_proxy = c->kind == CONN_TLS && is_balancer(c, &addr);
+    if (!c->expects_proxy && !admit(c)) return;
+    if (c->kind == CONN_PLAIN)
+        begin_plain(c);
+    else
+        stream_read(&c->stream);
+}
+
+/* ---- first octets ---- */
+
+static void answer_clear_text(struct conn *c) {
+    write_record(c, "clear_text", "clear_text_on_tls_port", 400);
+    stream_write(&c->stream, (struct str){clear_text_answer, sizeof(clear_text_answer) - 1});
+    stream_flush(&c->stream);
+    /* Politely: what the client has sent is read away, so that it sees the answer and no reset. */
+    conn_close_politely(c);
+}
+
+static void start_tls(struct conn *c, struct str rest) {
+    SSL *ssl = SSL_new(server_tls_ctx(c->worker->site->tls));
+    ENSURE(ssl != NULL);
+    SSL_set_accept_state(ssl);
+    c->state = CONN_HANDSHAKE;
+    stream_start_tls(&c->stream, ssl);
+    stream_feed(&c->stream, rest);
+}
+
+/* TLS begins with a handshake record, 0x16 (RFC 8446 5.1); a letter is somebody speaking HTTP. */
+static void sniff(struct conn *c, struct str data) {
+    if (data.len == 0) return;
+    if (data.ptr[0] == 0x16) {
+        start_tls(c, data);
+        return;
+    }
+    if (ascii_is_alpha(data.ptr[0]) || data.ptr[0] == '\r' || data.ptr[0] == '\n') {
+        answer_clear_text(c);
+        return;
+    }
+    write_record(c, "tls_refused", "not_tls", 0);
+    conn_abort(c, "not_tls");
+}
+
+static void refuse_proxy(struct conn *c) {
+    write_record(c, "tls_refused", "proxy_protocol_missing", 0);
+    conn_abort(c, "proxy_protocol_missing");
+}
+
+/* The balancer's header may come in pieces: collected until it is whole. */
+static void read_proxy(struct conn *c, struct str data) {
+    if (c->first == NULL) c->first = io_take(&c->worker->io);
+    struct io_buf *buf = c->first;
+    size_t take = data.len < IO_BUF_SIZE - buf->len ? data.len : IO_BUF_SIZE - buf->len;
+    memcpy(buf->data + buf->len, data.ptr, take);
+    buf->len += take;
+    size_t used = 0;
+    struct sockaddr_storage addr = {0};
+    switch (proxy_protocol_read((struct str){buf->data, buf->len}, &used, &addr)) {
+    case PROXY_PROTOCOL_MORE:
+        return;
+    case PROXY_PROTOCOL_BAD:
+        refuse_proxy(c);
+        return;
+    case PROXY_PROTOCOL_ADDR:
+        note_address(c, &addr);
+        break;
+    case PROXY_PROTOCOL_LOCAL:
+        break;
+    }
+    c->proxy_done = true;
+    if (!admit(c)) return;
+    /* The octets of this read that came behind the header. */
+    size_t before = buf->len - take;
+    sniff(c, str_part(data, used - before, data.len));
+}
+
+void first_octets(struct conn *c, struct str data) {
+    if (c->expects_proxy && !c->proxy_done)
+        read_proxy(c, data);
+    else
+        sniff(c, data);
+}

@@ -1,0 +1,187 @@
+#include "proxy/client/page.h"
+
+#include <string.h>
+
+struct status_text {
+    unsigned status;
+    const char *phrase;
+    const char *title;
+    const char *advice;
+};
+
+static const struct status_text texts[] = {
+    {100, "Continue", "", ""},
+    {200, "OK", "", ""},
+    {201, "Created", "", ""},
+    {202, "Accepted", "", ""},
+    {203, "Non-Authoritative Information", "", ""},
+    {204, "No Content", "", ""},
+    {206, "Partial Content", "", ""},
+    {301, "Moved Permanently", "Moved", "The page is at another address."},
+    {302, "Found", "", ""},
+    {303, "See Other", "", ""},
+    {304, "Not Modified", "", ""},
+    {307, "Temporary Redirect", "Moved", "The page is at another address."},
+    {308, "Permanent Redirect", "Moved", "The page is at another address."},
+    {400, "Bad Request", "This request is not understood",
+     "Go back and try again. If a link or script made this request, it must be corrected."},
+    {401, "Unauthorized", "Please sign in", "Your name and password for this gate are needed."},
+    {403, "Forbidden", "You may not do this",
+     "You are signed in, but your role does not cover this page or action. Ask the team that runs "
+     "the gate."},
+    {404, "Not Found", "There is nothing here",
+     "Check the address, or begin at the list of your phones."},
+    {405, "Method Not Allowed", "This method is not allowed", "The gate takes no such request."},
+    {408, "Request Timeout", "Your request took too long", "Try again."},
+    {411, "Length Required", "A length is missing", "Send the body with Content-Length."},
+    {413, "Content Too Large", "Your upload is too large",
+     "The gate's limit for uploads is lower than this."},
+    {414, "URI Too Long", "The address is too long", "Shorten it."},
+    {417, "Expectation Failed", "This expectation cannot be met", "Send the request without it."},
+    {421, "Misdirected Request", "This name is not served here",
+     "Check the address, or begin at the list of your phones."},
+    {429, "Too Many Requests", "Too many attempts", "Wait a few minutes, then try again."},
+    {431, "Request Header Fields Too Large", "The request's head is too large",
+     "Delete this site's cookies and try again."},
+    {501, "Not Implemented", "This method is not known", "The gate takes no such request."},
+    {502, "Bad Gateway", "The phone did not answer properly",
+     "Wait a minute and try again. If it stays, tell the team that runs the gate the word below."},
+    {503, "Service Unavailable", "The phone is busy", "Wait a few seconds and try again."},
+    {504, "Gateway Timeout", "The phone does not answer",
+     "It may be off, restarting or unreachable. Wait a minute and try again."},
+    {505, "HTTP Version Not Supported", "This version of HTTP is not spoken here", "Use HTTP/1.1."},
+};
+
+/* What can be said better than by the status alone. */
+static const struct {
+    const char *reason, *title, *advice;
+} special[] = {
+    {"phone_not_hardened", "This phone asks for no proper login",
+     "It is not opened until its web login is set to Digest. The team that runs the gate must "
+     "harden it first."},
+    {"phone_credentials_rejected", "The phone refuses the gate's password",
+     "No further attempt is made, so that the phone does not lock itself. The stored password must "
+     "be corrected."},
+    {"phone_pin_mismatch", "This is not the phone we know",
+     "Its certificate has changed. The team that runs the gate must check it before it is opened."},
+    {"phone_certificate_untrusted", "The phone cannot be trusted",
+     "Its certificate was not signed by the expected authority."},
+    {"access_log_failed", "Access is stopped",
+     "The gate cannot write its access record. Try again later."},
+    {"connections_full", "The gate is busy",
+     "Too many connections are open. Try again in a moment."},
+    {"address_connections_full", "Too many connections from your address",
+     "Try again in a moment."},
+};
+
+static const struct status_text *find(unsigned status) {
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (texts[i].status == status) return &texts[i];
+    }
+    return NULL;
+}
+
+struct str page_phrase(unsigned status) {
+    const struct status_text *text = find(status);
+    if (text != NULL) return str_of(text->phrase);
+    return status < 300 ? STR("OK") : status < 400 ? STR("Redirect") : STR("Error");
+}
+
+static void put_escaped(struct outbuf *out, struct str s) {
+    for (size_t i = 0; i < s.len; i++) {
+        switch (s.ptr[i]) {
+        case '&':
+            outbuf_put(out, STR("&amp;"));
+            break;
+        case '<':
+            outbuf_put(out, STR("&lt;"));
+            break;
+        case '>':
+            outbuf_put(out, STR("&gt;"));
+            break;
+        case '"':
+            outbuf_put(out, STR("&quot;"));
+            break;
+        case '\'':
+            outbuf_put(out, STR("&#39;"));
+            break;
+        default:
+            outbuf_char(out, s.ptr[i]);
+        }
+    }
+}
+
+static void begin(struct outbuf *out, struct str title) {
+    outbuf_put(out, STR("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                        "<meta name=\"viewport\" content=\"width=device-width\"><title>"));
+    put_escaped(out, title);
+    outbuf_put(
+        out,
+        STR("</title><style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;"
+            "max-width:40rem;margin:3rem auto;padding:0 1rem}h1{font-size:1.4rem}li{margin:.6rem 0}"
+            "a{text-underline-offset:.2em}.note{opacity:.75;font-size:.9rem}</style></"
+            "head><body><main><h1>"));
+    put_escaped(out, title);
+    outbuf_put(out, STR("</h1>\n"));
+}
+
+static void end(struct outbuf *out) {
+    outbuf_put(out, STR("</main></body></html>\n"));
+}
+
+void page_status(struct outbuf *out, unsigned status, const char *reason, struct str detail,
+                 uint64_t request_id) {
+    const struct status_text *text = find(status);
+    struct str title = text != NULL && text->title[0] != '\0' ? str_of(text->title) : STR("Error");
+    struct str advice = text != NULL ? str_of(text->advice) : STR("");
+    for (size_t i = 0; i < ARRAY_LEN(special); i++) {
+        if (strcmp(reason, special[i].reason) != 0) continue;
+        title = str_of(special[i].title);
+        advice = str_of(special[i].advice);
+    }
+    begin(out, title);
+    outbuf_put(out, STR("<p>"));
+    put_escaped(out, advice);
+    outbuf_put(out, STR("</p>\n"));
+    if (detail.len > 0) {
+        outbuf_put(out, STR("<p>"));
+        put_escaped(out, str_part(detail, 0, 512));
+        outbuf_put(out, STR("</p>\n"));
+    }
+    if (status != 400 && status != 401 && status < 500)
+        outbuf_put(out, STR("<p><a href=\"/\" rel=\"noreferrer\">Back to the start</a></p>\n"));
+    outbuf_put(out, STR("<p class=\"note\">"));
+    outbuf_u64(out, status);
+    outbuf_char(out, ' ');
+    put_escaped(out, str_of(reason));
+    if (request_id > 0) {
+        outbuf_put(out, STR(", request "));
+        outbuf_u64(out, request_id);
+    }
+    outbuf_put(out, STR("</p>"));
+    end(out);
+}
+
+void page_portal_begin(struct outbuf *out, struct str user) {
+    begin(out, STR("Your phones"));
+    outbuf_put(out, STR("<p>Signed in as <strong>"));
+    put_escaped(out, user);
+    outbuf_put(out, STR("</strong>.</p>\n<ul>\n"));
+}
+
+void page_portal_phone(struct outbuf *out, struct str name, struct str href, struct str role) {
+    outbuf_put(out, STR("<li><a href=\""));
+    put_escaped(out, href);
+    outbuf_put(out, STR("\" rel=\"noreferrer\">"));
+    put_escaped(out, name);
+    outbuf_put(out, STR("</a> <span class=\"note\">as "));
+    put_escaped(out, role);
+    outbuf_put(out, STR("</span></li>\n"));
+}
+
+void page_portal_end(struct outbuf *out, size_t phones) {
+    outbuf_put(out, STR("</ul>\n"));
+    if (phones == 0)
+        outbuf_put(out, STR("<p>No phone is open to you. Ask the team that runs the gate.</p>\n"));
+    end(out);
+}

@@ -1,0 +1,326 @@
+#include "proxy/client/respond.h"
+
+#include <string.h>
+
+#include "policy/access/route.h"
+#include "proxy/client/page.h"
+
+#define ALLOW STR("Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n")
+
+/* ---- collecting octets ---- */
+
+void respond_flush(struct exchange *x) {
+    if (x->plain != NULL && x->plain->len > 0) {
+        stream_write(&x->conn->stream, (struct str){x->plain->data, x->plain->len});
+        x->plain->len = 0;
+    }
+    io_give(&x->worker->io, x->plain);
+    x->plain = NULL;
+}
+
+/* Small pieces share one TLS record; large ones go as they are. */
+static void put(struct exchange *x, struct str data) {
+    x->bytes_out += data.len;
+    if (x->plain != NULL && x->plain->len + data.len > IO_BUF_SIZE) respond_flush(x);
+    if (data.len > IO_BUF_SIZE) {
+        stream_write(&x->conn->stream, data);
+        return;
+    }
+    if (x->plain == NULL) x->plain = io_take(&x->worker->io);
+    memcpy(x->plain->data + x->plain->len, data.ptr, data.len);
+    x->plain->len += data.len;
+}
+
+/* ---- heads ---- */
+
+static bool is_local_name(struct str host) {
+    bool literal = host.len == 0 || host.ptr[0] == '[' || ascii_is_digit(host.ptr[host.len - 1]);
+    return literal || str_equal_icase(host, STR("localhost")) ||
+           (host.len > 10 && str_equal_icase(str_part(host, host.len - 10, 10), STR(".localhost")));
+}
+
+static void put_status_line(struct outbuf *out, unsigned status) {
+    outbuf_put(out, STR("HTTP/1.1 "));
+    outbuf_u64(out, status);
+    outbuf_char(out, ' ');
+    outbuf_put(out, page_phrase(status));
+    outbuf_put(out, STR("\r\n"));
+}
+
+/* On every answer: nobody else may frame or sniff it, other sites get no Referer, and the name
+ * stays HTTPS (not for localhost names and addresses, where other programs live, too). */
+static void put_common(struct exchange *x, struct outbuf *out, bool has_date) {
+    if (!has_date) {
+        outbuf_put(out, STR("Date: "));
+        outbuf_put(out, worker_date(x->worker));
+        outbuf_put(out, STR("\r\n"));
+    }
+    outbuf_put(out, STR("X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"));
+    if (x->has_view && !is_local_name(route_host(x->view.authority)))
+        outbuf_put(out, STR("Strict-Transport-Security: max-age=31536000\r\n"));
+    if (x->close_after)
+        outbuf_put(out, STR("Connection: close\r\n"));
+    else if (x->has_view && x->view.minor == 0)
+        outbuf_put(out, STR("Connection: keep-alive\r\n"));
+}
+
+/* ---- our own pages ---- */
+
+/* Decide what becomes of the rest of the body before the head says whether the connection stays
+ * (RFC 9112 9.3). */
+static void settle_body(struct exchange *x) {
+    if (x->body_mode == BODY_DONE) return;
+    bool unasked = x->view.expect_continue && !x->continue_sent;
+    bool long_body = x->view.body == BODY_LENGTH && x->body_left > EXCHANGE_DRAIN_BYTES;
+    x->body_mode = BODY_DRAIN;
+    if (!x->has_view || unasked || long_body) x->close_after = true;
+}
+
+struct own_answer {
+    unsigned status;
+    struct str fields; /* further header lines */
+    struct str page;
+};
+
+static void write_own(struct exchange *x, const struct own_answer *own) {
+    char memory[4096];
+    struct outbuf out;
+    outbuf_init(&out, memory, sizeof(memory));
+    settle_body(x);
+    put_status_line(&out, own->status);
+    put_common(x, &out, false);
+    outbuf_put(&out, STR("Cache-Control: no-store\r\nContent-Security-Policy: default-src 'none'; "
+                         "style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'\r\n"));
+    outbuf_put(&out, own->fields);
+    if (own->status != 204) {
+        outbuf_put(&out, STR("Content-Type: text/html; charset=utf-8\r\nContent-Length: "));
+        outbuf_u64(&out, own->page.len);
+        outbuf_put(&out, STR("\r\n"));
+    }
+    outbuf_put(&out, STR("\r\n"));
+    ENSURE(!out.full); /* challenges, Location and Retry-After are bounded below this */
+    x->status = own->status;
+    put(x, outbuf_str(&out));
+    bool head = x->has_view && x->view.method == METHOD_HEAD;
+    if (!head && own->page.len > 0) put(x, own->page);
+    respond_flush(x);
+    x->answer = ANSWER_DONE;
+}
+
+static const char *outcome_of(unsigned status) {
+    return status >= 500 ? "failed" : status >= 400 ? "denied" : "allowed";
+}
+
+static void put_challenge(struct exchange *x, struct outbuf *fields) {
+    const struct policy *policy = &x->site->config->policy;
+    struct authn_ctx ctx = {
+        .users = policy->users,
+        .digest = &policy->digest,
+        .nonces = x->worker->shared->nonces,
+        .hasher = x->worker->hasher,
+        .now_ms = worker_epoch_ms(x->worker),
+    };
+    uint8_t random[NONCE_RANDOM_LEN];
+    worker_random(x->worker, random, sizeof(random));
+    authn_write_challenge(&ctx, x->decision.authn.verdict == AUTHN_STALE, random, fields);
+}
+
+void respond_status(struct exchange *x, unsigned status, const char *reason) {
+    char page_memory[PAGE_MAX];
+    char field_memory[2048];
+    struct outbuf page;
+    struct outbuf fields;
+    outbuf_init(&page, page_memory, sizeof(page_memory));
+    outbuf_init(&fields, field_memory, sizeof(field_memory));
+    x->reason = reason;
+    x->outcome = outcome_of(status);
+    if (status == 401) put_challenge(x, &fields);
+    if (status == 405)
+        outbuf_put(&fields,
+                   x->decision.route == ROUTE_PORTAL ? STR("Allow: GET, HEAD\r\n") : ALLOW);
+    if (status == 503) outbuf_put(&fields, STR("Retry-After: 5\r\n"));
+    if (status == 408 || status == 413) x->close_after = true;
+    struct str detail = x->has_decision ? x->decision.detail : STR_NONE;
+    page_status(&page, status, reason, detail, x->id);
+    write_own(x, &(struct own_answer){status, outbuf_str(&fields), outbuf_str(&page)});
+}
+
+static void respond_redirect(struct exchange *x) {
+    char page_memory[PAGE_MAX];
+    struct outbuf page;
+    struct outbuf fields;
+    size_t room = x->decision.location.len + 32;
+    char *field_memory = arena_alloc(&x->conn->arena, room);
+    if (field_memory == NULL || x->decision.location.len > 2048) {
+        respond_status(x, 414, "target_too_long");
+        return;
+    }
+    outbuf_init(&page, page_memory, sizeof(page_memory));
+    outbuf_init(&fields, field_memory, room);
+    outbuf_put(&fields, STR("Location: "));
+    outbuf_put(&fields, x->decision.location);
+    outbuf_put(&fields, STR("\r\n"));
+    x->reason = x->decision.reason;
+    x->outcome = "allowed";
+    page_status(&page, x->decision.status, x->reason, STR_NONE, 0);
+    write_own(x, &(struct own_answer){x->decision.status, outbuf_str(&fields), outbuf_str(&page)});
+}
+
+/* Where a person opens a phone: by its own name with the port they came by, or below the portal. */
+static void put_href(struct exchange *x, const struct policy_phone *phone, struct outbuf *href) {
+    if (phone->host.len == 0) {
+        outbuf_put(href, STR("/phone/"));
+        outbuf_put(href, phone->id);
+        outbuf_char(href, '/');
+        return;
+    }
+    struct str authority = x->view.authority;
+    size_t port = authority.len;
+    while (port > 0 && ascii_is_digit(authority.ptr[port - 1])) port--;
+    outbuf_put(href, STR("https://"));
+    outbuf_put(href, phone->host);
+    if (port > 0 && authority.ptr[port - 1] == ':' && port < authority.len)
+        outbuf_put(href, str_part(authority, port - 1, authority.len));
+    outbuf_char(href, '/');
+}
+
+static void respond_portal(struct exchange *x) {
+    const struct policy *policy = &x->site->config->policy;
+    size_t cap = PAGE_MAX + policy->phone_count * 1024;
+    char *memory = malloc(cap);
+    ENSURE(memory != NULL);
+    struct outbuf page;
+    outbuf_init(&page, memory, cap);
+    page_portal_begin(&page, x->decision.user->name);
+    size_t listed = 0;
+    for (size_t i = 0; i < policy->phone_count; i++) {
+        const struct policy_phone *phone = &policy->phones[i];
+        const struct grant *grant = decide_grant(policy, x->decision.user, phone);
+        if (grant == NULL) continue;
+        char href_memory[512];
+        struct outbuf href;
+        outbuf_init(&href, href_memory, sizeof(href_memory));
+        put_href(x, phone, &href);
+        page_portal_phone(&page, phone->name, outbuf_str(&href), grant->role);
+        listed++;
+    }
+    page_portal_end(&page, listed);
+    x->reason = x->decision.reason;
+    x->outcome = "allowed";
+    write_own(x, &(struct own_answer){200, STR(""), outbuf_str(&page)});
+    free(memory);
+}
+
+static void respond_options(struct exchange *x) {
+    x->reason = x->decision.reason;
+    x->outcome = "allowed";
+    write_own(x, &(struct own_answer){204, ALLOW, STR_NONE});
+}
+
+void respond_decision(struct exchange *x) {
+    switch (x->decision.verdict) {
+    case DECIDE_DENY:
+        respond_status(x, x->decision.status, x->decision.reason);
+        return;
+    case DECIDE_CHALLENGE:
+        respond_status(x, 401, x->decision.reason);
+        return;
+    case DECIDE_PORTAL:
+        respond_portal(x);
+        return;
+    case DECIDE_REDIRECT:
+        respond_redirect(x);
+        return;
+    case DECIDE_OPTIONS:
+        respond_options(x);
+        return;
+    case DECIDE_NEED_BODY:
+    case DECIDE_FORWARD:
+        break;
+    }
+    respond_status(x, 403, "undecided"); /* not reached: these two go to the phone */
+}
+
+void respond_continue(struct exchange *x) {
+    if (!x->view.expect_continue || x->continue_sent) return;
+    x->continue_sent = true;
+    put(x, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    respond_flush(x);
+    stream_flush(&x->conn->stream);
+}
+
+/* ---- a phone's answer ---- */
+
+static enum answer_framing choose_framing(const struct exchange *x,
+                                          const struct response_view *res) {
+    switch (res->body) {
+    case RESPONSE_NONE:
+        return FRAMING_NONE;
+    case RESPONSE_LENGTH:
+        return FRAMING_LENGTH;
+    case RESPONSE_CHUNKED:
+    case RESPONSE_UNTIL_CLOSE:
+        return x->view.minor == 1 ? FRAMING_CHUNKED : FRAMING_CLOSE;
+    }
+    return FRAMING_CLOSE;
+}
+
+static void put_framing(struct exchange *x, const struct response_view *res, struct outbuf *out) {
+    bool bodiless_status = res->status == 204 || res->status == 304;
+    bool length =
+        x->framing == FRAMING_LENGTH || (x->framing == FRAMING_NONE && !bodiless_status &&
+                                         (res->announced_length || x->view.method != METHOD_HEAD));
+    if (length) {
+        outbuf_put(out, STR("Content-Length: "));
+        outbuf_u64(out, res->content_length);
+        outbuf_put(out, STR("\r\n"));
+    }
+    if (x->framing == FRAMING_CHUNKED) outbuf_put(out, STR("Transfer-Encoding: chunked\r\n"));
+}
+
+static bool has_date(const struct response_view *res) {
+    for (size_t i = 0; i < res->header_count; i++) {
+        if (str_equal_icase(res->headers[i].name, STR("Date"))) return true;
+    }
+    return false;
+}
+
+void respond_phone_head(struct exchange *x, const struct response_view *res) {
+    struct io_buf *buf = io_take(&x->worker->io);
+    struct outbuf out;
+    outbuf_init(&out, buf->data, sizeof(buf->data));
+    x->phone_status = x->status = res->status;
+    x->framing = choose_framing(x, res);
+    if (x->body_mode != BODY_DONE) x->close_after = true; /* an answer before the body's end */
+    if (x->framing == FRAMING_CLOSE) x->close_after = true;
+    put_status_line(&out, res->status);
+    put_common(x, &out, has_date(res));
+    outbuf_put(&out, STR("Content-Security-Policy: frame-ancestors 'self'\r\n"));
+    hdrfilter_response(res->headers, res->header_count, &x->hdr_site, &out);
+    put_framing(x, res, &out);
+    outbuf_put(&out, STR("\r\n"));
+    if (!out.full) {
+        put(x, outbuf_str(&out));
+        x->answer = ANSWER_HEAD;
+        x->outcome = "allowed";
+        x->reason = "ok";
+    }
+    io_give(&x->worker->io, buf);
+}
+
+void respond_phone_body(struct exchange *x, struct str data) {
+    if (x->framing == FRAMING_CHUNKED) {
+        char size[18];
+        put(x, (struct str){size, chunked_write_size(data.len, size)});
+        put(x, data);
+        put(x, STR("\r\n"));
+    } else {
+        put(x, data);
+    }
+}
+
+void respond_phone_done(struct exchange *x) {
+    if (x->framing == FRAMING_CHUNKED) put(x, STR("0\r\n\r\n"));
+    respond_flush(x);
+    x->answer = ANSWER_DONE;
+}

@@ -1,0 +1,62 @@
+#include "proxy/run/site.h"
+
+#include <stdio.h>
+
+#include "policy/access/route.h"
+
+/* The phone of the same id before the reload, if nothing of it changed. */
+static struct phone *unchanged(const struct site *previous, const struct phone *fresh) {
+    if (previous == NULL) return NULL;
+    const struct policy_phone *old = route_by_id(previous->config->policy.routes, fresh->id);
+    if (old == NULL) return NULL;
+    struct phone *phone = previous->phones[old->index];
+    return phone_same(phone, fresh) ? phone : NULL;
+}
+
+static bool make_phones(struct site *site, const struct site *previous, char *error,
+                        size_t error_len) {
+    size_t count = site->config->policy.phone_count;
+    site->phones = calloc(count > 0 ? count : 1, sizeof(struct phone *));
+    ENSURE(site->phones != NULL);
+    for (size_t i = 0; i < count; i++) {
+        const struct config_phone *cfg = &site->config->phones[i];
+        char why[256] = "";
+        struct phone *fresh = phone_new(cfg, site->config->limits.queue_length, why, sizeof(why));
+        if (fresh == NULL) {
+            snprintf(error, error_len, "phone " STR_FMT ": %s", STR_ARG(cfg->policy->id), why);
+            return false;
+        }
+        struct phone *kept = unchanged(previous, fresh);
+        site->phones[i] = kept != NULL ? phone_hold(kept) : fresh;
+        if (kept != NULL) phone_release(fresh);
+    }
+    return true;
+}
+
+struct site *site_new(struct config *config, const struct site *previous, char *error,
+                      size_t error_len) {
+    struct site *site = calloc(1, sizeof(*site));
+    ENSURE(site != NULL);
+    atomic_init(&site->refs, 1);
+    site->config = config;
+    site->tls = server_tls_new(config->https.certificate.ptr, config->https.key.ptr,
+                               config->https.min_version, error, error_len);
+    if (site->tls != NULL && make_phones(site, previous, error, error_len)) return site;
+    site_release(site);
+    return NULL;
+}
+
+struct site *site_hold(struct site *site) {
+    atomic_fetch_add(&site->refs, 1);
+    return site;
+}
+
+void site_release(struct site *site) {
+    if (site == NULL || atomic_fetch_sub(&site->refs, 1) != 1) return;
+    for (size_t i = 0; site->phones != NULL && i < site->config->policy.phone_count; i++)
+        phone_release(site->phones[i]);
+    free(site->phones);
+    server_tls_free(site->tls);
+    config_release(site->config);
+    free(site);
+}

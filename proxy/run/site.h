@@ -1,0 +1,26 @@
+/* site.h: a configuration snapshot made ready to serve: its TLS identity and its phones.
+ *
+ * Immutable but for the phones, which have their own locks; reference-counted. A reload builds a
+ * whole new one and keeps the phones whose settings are the same. */
+#ifndef PROXY_RUN_SITE_H
+#define PROXY_RUN_SITE_H
+
+#include "certs/server_tls.h"
+#include "proxy/config/config.h"
+#include "proxy/phone/phone.h"
+
+struct site {
+    atomic_uint refs;
+    struct config *config;
+    struct server_tls *tls;
+    struct phone **phones; /* phones[i] goes with config->phones[i] */
+};
+
+/* Takes the reference on `config` in any case. NULL with one line in `error`. `previous` may be
+ * NULL. */
+struct site *site_new(struct config *config, const struct site *previous, char *error,
+                      size_t error_len);
+struct site *site_hold(struct site *site);
+void site_release(struct site *site);
+
+#endif
