@@ -473,6 +473,20 @@ struct phone_conn *phone_conn_take(struct worker *w, struct phone *phone,
     return NULL;
 }
 
+void phone_conn_close_idle(struct worker *w, struct phone *phone) {
+    bool more = true;
+    while (more) {
+        struct phone_conn *found = NULL;
+        pthread_mutex_lock(&phone->lock);
+        for (struct phone_conn *c = phone->idle; c != NULL && found == NULL; c = c->idle_next) {
+            if (c->worker == w) found = c;
+        }
+        pthread_mutex_unlock(&phone->lock);
+        more = found != NULL;
+        if (more) phone_conn_drop(found);
+    }
+}
+
 void phone_conn_give(struct phone_conn *c) {
     if (!c->reusable || c->state != PHONE_CONN_READY || c->worker->stopping) {
         phone_conn_drop(c);

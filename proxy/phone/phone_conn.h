@@ -95,6 +95,8 @@ void phone_conn_resume(struct phone_conn *c);
 
 /* After `done`: into the idle list, or closed when it cannot be used again. */
 void phone_conn_give(struct phone_conn *c);
+/* The worker stops: close its idle connections to this phone. */
+void phone_conn_close_idle(struct worker *w, struct phone *phone);
 /* Any time: closed at once. */
 void phone_conn_drop(struct phone_conn *c);
 

@@ -1,0 +1,303 @@
+#include "proxy/run/server.h"
+
+#include <errno.h>
+#include <openssl/rand.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "policy/base/bytes.h"
+#include "proxy/base/log.h"
+#include "proxy/client/conn.h"
+#include "proxy/phone/phone_conn.h"
+#include "proxy/run/listener.h"
+#include "proxy/run/site.h"
+#include "proxy/run/worker.h"
+
+struct server;
+
+/* A worker with what the server needs to steer it. */
+struct crew {
+    struct worker worker;
+    struct server *server;
+    struct message site_message; /* brings `next_site` */
+    struct message stop_message;
+    struct site *next_site; /* under the server's lock */
+    struct listener *listeners;
+    uv_timer_t stop_timer;
+    uint64_t stop_at_ms;
+};
+
+struct server {
+    uv_loop_t loop; /* of the main thread: signals */
+    uv_signal_t signals[4];
+    pthread_mutex_t lock;
+    pthread_mutex_t nonce_lock;
+    struct shared shared;
+    struct site *site;
+    struct crew *crews;
+    unsigned count;
+    const char *path;
+    config_report *report;
+    void *report_user;
+};
+
+/* ---- what all workers share ---- */
+
+static void nonce_acquire(void *owner) {
+    pthread_mutex_lock(owner);
+}
+
+static void nonce_release(void *owner) {
+    pthread_mutex_unlock(owner);
+}
+
+static void random_or_abort(void *out, size_t len) {
+    int rc = RAND_bytes(out, (int)len);
+    ENSURE(rc == 1);
+}
+
+static uint64_t wall_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool open_shared(struct server *s, const struct config *config) {
+    uint8_t nonce_key[NONCE_KEY_LEN];
+    uint64_t keys[4];
+    uint64_t instance;
+    random_or_abort(nonce_key, sizeof(nonce_key));
+    random_or_abort(keys, sizeof(keys));
+    random_or_abort(&instance, sizeof(instance));
+    random_or_abort(s->shared.claim_key, sizeof(s->shared.claim_key));
+    struct policy_lock lock = {&s->nonce_lock, nonce_acquire, nonce_release};
+    s->shared.nonces = nonce_table_new(SERVER_NONCES, nonce_key, instance, keys, lock);
+    s->shared.peers = peers_new(keys + 2);
+    s->shared.epoch_ms = wall_ms() - uv_now(&s->loop);
+    atomic_init(&s->shared.next_id, 1);
+    bytes_wipe(nonce_key, sizeof(nonce_key));
+    s->shared.log = access_log_open(config->access_log.file.ptr);
+    if (s->shared.log != NULL) return true;
+    log_event(LOG_ERROR, "access_log.open_failed", "file=%s error=%s", config->access_log.file.ptr,
+              strerror(errno));
+    return false;
+}
+
+/* ---- one worker's life ---- */
+
+static void on_site(struct message *message) {
+    struct crew *crew = container_of(message, struct crew, site_message);
+    pthread_mutex_lock(&crew->server->lock);
+    struct site *next = crew->next_site;
+    crew->next_site = NULL;
+    pthread_mutex_unlock(&crew->server->lock);
+    if (next == NULL) return;
+    struct site *old = crew->worker.site;
+    crew->worker.site = next;
+    site_release(old);
+}
+
+static void close_idle_phones(struct crew *crew) {
+    const struct site *site = crew->worker.site;
+    for (size_t i = 0; i < site->config->policy.phone_count; i++)
+        phone_conn_close_idle(&crew->worker, site->phones[i]);
+}
+
+static void close_loop(struct crew *crew) {
+    struct worker *w = &crew->worker;
+    uv_close((uv_handle_t *)&crew->stop_timer, NULL);
+    uv_close((uv_handle_t *)&w->tick, NULL);
+    uv_close((uv_handle_t *)&w->after_io, NULL);
+    mailbox_close(&w->mailbox);
+}
+
+static void on_stop_timer(uv_timer_t *timer) {
+    struct crew *crew = timer->data;
+    struct worker *w = &crew->worker;
+    if (worker_now(w) >= crew->stop_at_ms) {
+        while (w->conns != NULL) conn_abort(w->conns, "stopping");
+    }
+    close_idle_phones(crew);
+    if (w->live == 0) close_loop(crew);
+}
+
+static void on_stop(struct message *message) {
+    struct crew *crew = container_of(message, struct crew, stop_message);
+    struct worker *w = &crew->worker;
+    if (w->stopping) return;
+    w->stopping = true;
+    listeners_close(crew->listeners);
+    for (struct conn *c = w->conns; c != NULL;) {
+        struct conn *next = c->next;
+        conn_stop(c);
+        c = next;
+    }
+    crew->stop_at_ms = worker_now(w) + SERVER_GRACE_MS;
+    crew->stop_timer.data = crew;
+    uv_timer_init(&w->loop, &crew->stop_timer);
+    uv_timer_start(&crew->stop_timer, on_stop_timer, 0, 20);
+}
+
+static bool crew_open(struct crew *crew) {
+    crew->site_message.deliver = on_site;
+    crew->stop_message.deliver = on_stop;
+    worker_init(&crew->worker, &crew->server->shared, (unsigned)(crew - crew->server->crews));
+    crew->worker.site = site_hold(crew->server->site);
+    crew->listeners = listeners_open(&crew->worker);
+    return crew->listeners != NULL;
+}
+
+static void crew_run(void *argument) {
+    struct crew *crew = argument;
+    uv_run(&crew->worker.loop, UV_RUN_DEFAULT);
+    site_release(crew->worker.site);
+    worker_deinit(&crew->worker);
+    listeners_free(crew->listeners);
+}
+
+/* ---- signals ---- */
+
+static void reload(struct server *s) {
+    struct config *config = NULL;
+    char error[512] = "";
+    access_log_reopen(s->shared.log);
+    if (config_load(s->path, s->report, s->report_user, &config) != CONFIG_OK) {
+        log_event(LOG_ERROR, "config.reload_refused", "file=%s", s->path);
+        return;
+    }
+    struct site *site = site_new(config, s->site, error, sizeof(error));
+    if (site == NULL) {
+        log_event(LOG_ERROR, "config.reload_refused", "file=%s error=%s", s->path, error);
+        return;
+    }
+    log_event(LOG_INFO, "config.reloaded", "old=" STR_FMT " new=" STR_FMT,
+              STR_ARG(s->site->config->digest_of_file), STR_ARG(site->config->digest_of_file));
+    pthread_mutex_lock(&s->lock);
+    for (unsigned i = 0; i < s->count; i++) {
+        struct crew *crew = &s->crews[i];
+        bool pending = crew->next_site != NULL;
+        site_release(crew->next_site);
+        crew->next_site = site_hold(site);
+        if (!pending) mailbox_post(&crew->worker.mailbox, &crew->site_message);
+    }
+    pthread_mutex_unlock(&s->lock);
+    site_release(s->site);
+    s->site = site;
+}
+
+static void stop(struct server *s) {
+    for (unsigned i = 0; i < s->count; i++)
+        mailbox_post(&s->crews[i].worker.mailbox, &s->crews[i].stop_message);
+    for (size_t i = 0; i < ARRAY_LEN(s->signals); i++)
+        uv_close((uv_handle_t *)&s->signals[i], NULL);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    struct server *s = handle->data;
+    if (number == SIGHUP)
+        reload(s);
+    else if (number == SIGUSR1)
+        access_log_reopen(s->shared.log);
+    else
+        stop(s);
+}
+
+static void watch_signals(struct server *s) {
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    _Static_assert(ARRAY_LEN(numbers) == 4, "one handle each");
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        s->signals[i].data = s;
+        uv_signal_init(&s->loop, &s->signals[i]);
+        uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- start and end ---- */
+
+/* Secrets stay out of core files; as many descriptors as the system gives. */
+static void prepare_process(void) {
+    struct rlimit none = {0, 0};
+    struct rlimit files;
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    setrlimit(RLIMIT_CORE, &none);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static unsigned worker_count(const struct config *config) {
+    if (config->workers > 0) return config->workers;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 0 ? (unsigned)cores : 1;
+}
+
+static bool start_crews(struct server *s) {
+    s->count = worker_count(s->site->config);
+    s->crews = calloc(s->count, sizeof(*s->crews));
+    ENSURE(s->crews != NULL);
+    if (!listeners_are_free(s->site->config)) return false;
+    for (unsigned i = 0; i < s->count; i++) {
+        s->crews[i].server = s;
+        if (!crew_open(&s->crews[i])) return false;
+    }
+    for (unsigned i = 0; i < s->count; i++) {
+        int rc = uv_thread_create(&s->crews[i].worker.thread, crew_run, &s->crews[i]);
+        ENSURE(rc == 0);
+    }
+    return true;
+}
+
+static void say_ready(const struct server *s) {
+    const struct config *config = s->site->config;
+    for (size_t i = 0; i < config->https.listen_count; i++)
+        log_event(LOG_INFO, "server.listening", "https=" STR_FMT,
+                  STR_ARG(config->https.listen[i].text));
+    for (size_t i = 0; i < config->http.listen_count; i++)
+        log_event(LOG_INFO, "server.listening", "http=" STR_FMT,
+                  STR_ARG(config->http.listen[i].text));
+    log_event(LOG_INFO, "server.ready", "workers=%u phones=%zu policy=" STR_FMT, s->count,
+              config->policy.phone_count, STR_ARG(config->digest_of_file));
+}
+
+static void close_shared(struct server *s) {
+    access_log_free(s->shared.log);
+    nonce_table_free(s->shared.nonces);
+    peers_free(s->shared.peers);
+    bytes_wipe(&s->shared, sizeof(s->shared));
+}
+
+int server_run(struct config *config, const char *path, config_report *report, void *report_user) {
+    char error[512] = "";
+    struct server s = {.path = path, .report = report, .report_user = report_user};
+    prepare_process();
+    pthread_mutex_init(&s.lock, NULL);
+    pthread_mutex_init(&s.nonce_lock, NULL);
+    int rc = uv_loop_init(&s.loop);
+    ENSURE(rc == 0);
+    s.site = site_new(config, NULL, error, sizeof(error));
+    if (s.site == NULL) {
+        log_event(LOG_ERROR, "server.start_failed", "error=%s", error);
+        return 1;
+    }
+    if (!open_shared(&s, config) || !start_crews(&s))
+        return 1; /* the process ends: the system takes all back */
+    watch_signals(&s);
+    say_ready(&s);
+    uv_run(&s.loop, UV_RUN_DEFAULT);
+    for (unsigned i = 0; i < s.count; i++) uv_thread_join(&s.crews[i].worker.thread);
+    for (unsigned i = 0; i < s.count; i++) site_release(s.crews[i].next_site);
+    log_event(LOG_INFO, "server.stopped", "policy=" STR_FMT,
+              STR_ARG(s.site->config->digest_of_file));
+    close_shared(&s);
+    site_release(s.site);
+    free(s.crews);
+    uv_loop_close(&s.loop);
+    return 0;
+}
