@@ -91,13 +91,18 @@ static bool read_header(const struct request_view *req, struct outbuf *memory,
     return true;
 }
 
+/* FIELDS where the name is none of ours: ignored (RFC 7616 3.4). */
+static size_t field_called(struct str name) {
+    size_t f = 0;
+    while (f < FIELDS && !str_equal_icase(name, field_names[f])) f++;
+    return f;
+}
+
 static void sort_fields(const struct authparams *params, struct answer *a) {
     for (size_t f = 0; f < FIELDS; f++) a->fields[f] = NULL;
     for (size_t i = 0; i < params->count; i++) {
-        for (size_t f = 0; f < FIELDS; f++) {
-            if (str_equal_icase(params->items[i].name, field_names[f]))
-                a->fields[f] = &params->items[i];
-        }
+        size_t f = field_called(params->items[i].name);
+        if (f < FIELDS) a->fields[f] = &params->items[i];
     }
 }
 

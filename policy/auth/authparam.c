@@ -1,8 +1,10 @@
 #include "policy/auth/authparam.h"
 
-/* A field that is being read, and where its values go. */
+/* A field that is being read, and where its values go. Every request runs through here, octet by
+ * octet: two pointers, and the common characters judged in place. */
 struct reader {
-    struct str rest;
+    const char *at;
+    const char *end;
     enum authparam_mode mode;
     struct outbuf *memory;
 };
@@ -14,56 +16,60 @@ static bool is_blank(char c) {
 /* Blanks, VCHAR and obs-text: what may stand behind a backslash or, `"` and `\` apart, in a quoted
  * string (RFC 9110 5.6.4). */
 static bool is_text(char c) {
-    return c == '\t' || ((unsigned char)c >= 0x20 && c != 0x7f);
+    return ((unsigned char)c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
-static void skip(struct reader *r, size_t count) {
-    r->rest = str_part(r->rest, count, r->rest.len);
+static bool is_token(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || ascii_is_tchar(c);
 }
 
-static bool at(const struct reader *r, char c) {
-    return r->rest.len > 0 && r->rest.ptr[0] == c;
+static bool is_done(const struct reader *r) {
+    return r->at == r->end;
+}
+
+static bool is_at(const struct reader *r, char c) {
+    return r->at < r->end && *r->at == c;
 }
 
 static void skip_blanks(struct reader *r) {
-    while (r->rest.len > 0 && is_blank(r->rest.ptr[0])) skip(r, 1);
+    while (r->at < r->end && is_blank(*r->at)) r->at++;
 }
 
 /* Past the commas of a list, empty elements included; true if there was at least one. */
 static bool skip_commas(struct reader *r) {
     bool comma = false;
     skip_blanks(r);
-    while (at(r, ',')) {
+    while (is_at(r, ',')) {
         comma = true;
-        skip(r, 1);
+        r->at++;
         skip_blanks(r);
     }
     return comma;
 }
 
-static struct str take(struct reader *r, size_t len) {
-    struct str piece = str_part(r->rest, 0, len);
-    skip(r, len);
+/* The octets up to `to`, which is where reading goes on. */
+static struct str take(struct reader *r, const char *to) {
+    struct str piece = {r->at, (size_t)(to - r->at)};
+    r->at = to;
     return piece;
 }
 
 static struct str take_token(struct reader *r) {
-    size_t len = 0;
-    while (len < r->rest.len && ascii_is_tchar(r->rest.ptr[len])) len++;
-    return take(r, len);
+    const char *to = r->at;
+    while (to < r->end && is_token(*to)) to++;
+    return take(r, to);
 }
 
 /* A value without quotes. Phones leave the quotes off where the grammar demands them, so there
  * everything visible belongs to the value up to the next comma or blank. */
 static struct str take_bare(struct reader *r) {
     if (r->mode == AUTHPARAM_STRICT) return take_token(r);
-    size_t len = 0;
-    while (len < r->rest.len) {
-        char c = r->rest.ptr[len];
-        if (is_blank(c) || !is_text(c) || c == ',' || c == '"' || c == '\\') break;
-        len++;
+    const char *to = r->at;
+    while (to < r->end) {
+        if (is_blank(*to) || !is_text(*to) || *to == ',' || *to == '"' || *to == '\\') break;
+        to++;
     }
-    return take(r, len);
+    return take(r, to);
 }
 
 /* Copy `raw` without its backslashes into the lent memory. */
@@ -78,30 +84,28 @@ static bool unescape(struct outbuf *memory, struct str raw, struct str *value) {
 }
 
 static bool take_quoted(struct reader *r, struct authparam *param) {
-    skip(r, 1);
-    size_t len = 0;
+    const char *to = ++r->at;
     bool escaped = false;
-    while (len < r->rest.len && r->rest.ptr[len] != '"') {
-        if (r->rest.ptr[len] == '\\') {
+    for (; to < r->end && *to != '"'; to++) {
+        if (*to == '\\') {
             escaped = true;
-            len++;
+            to++;
         }
-        if (len >= r->rest.len || !is_text(r->rest.ptr[len])) return false;
-        len++;
+        if (to == r->end || !is_text(*to)) return false;
     }
-    if (len >= r->rest.len) return false;
+    if (to == r->end) return false;
     param->quoted = true;
-    param->raw = take(r, len);
-    skip(r, 1);
+    param->raw = take(r, to);
+    r->at++;
     param->value = param->raw;
     return !escaped || unescape(r->memory, param->raw, &param->value);
 }
 
 /* The part behind a parameter's name, '=' included. */
 static bool take_value(struct reader *r, struct authparam *param) {
-    skip(r, 1);
+    r->at++;
     skip_blanks(r);
-    if (at(r, '"')) return take_quoted(r, param);
+    if (is_at(r, '"')) return take_quoted(r, param);
     param->quoted = false;
     param->raw = take_bare(r);
     param->value = param->raw;
@@ -123,14 +127,13 @@ static enum authparam_verdict take_params(struct reader *r, struct authparams *o
     bool comma = true; /* the first one needs none in front */
     for (;;) {
         if (skip_commas(r)) comma = true;
-        if (r->rest.len == 0) return AUTHPARAM_OK;
+        if (is_done(r)) return AUTHPARAM_OK;
         if (!comma) return AUTHPARAM_MALFORMED;
-        struct str from_here = r->rest;
         struct str name = take_token(r);
         if (name.len == 0) return AUTHPARAM_MALFORMED;
         skip_blanks(r);
-        if (!at(r, '=')) {
-            r->rest = from_here;
+        if (!is_at(r, '=')) {
+            r->at = name.ptr;
             /* A second word behind the scheme is neither a parameter nor a new scheme. */
             return out->count > 0 ? AUTHPARAM_OK : AUTHPARAM_MALFORMED;
         }
@@ -147,50 +150,52 @@ static bool is_token68(char c) {
 
 /* token68 and nothing else up to the comma or the end; "a=" is one, "a=b" is a parameter. */
 static bool take_token68(struct reader *r, struct str *token) {
-    struct str rest = r->rest;
-    size_t len = 0;
-    while (len < rest.len && is_token68(rest.ptr[len])) len++;
-    if (len == 0) return false;
-    while (len < rest.len && rest.ptr[len] == '=') len++;
-    size_t end = len;
-    while (end < rest.len && is_blank(rest.ptr[end])) end++;
-    if (end < rest.len && rest.ptr[end] != ',') return false;
-    *token = take(r, len);
+    const char *to = r->at;
+    while (to < r->end && is_token68(*to)) to++;
+    if (to == r->at) return false;
+    while (to < r->end && *to == '=') to++;
+    const char *behind = to;
+    while (behind < r->end && is_blank(*behind)) behind++;
+    if (behind < r->end && *behind != ',') return false;
+    *token = take(r, to);
     return true;
 }
 
 static enum authparam_verdict take_challenge(struct reader *r, struct authparams *out) {
     (void)skip_commas(r);
-    if (r->rest.len == 0) return AUTHPARAM_END;
+    if (is_done(r)) return AUTHPARAM_END;
     out->scheme = take_token(r);
     if (out->scheme.len == 0) return AUTHPARAM_MALFORMED;
-    if (r->rest.len == 0 || at(r, ',')) return AUTHPARAM_OK;
-    if (!is_blank(r->rest.ptr[0])) return AUTHPARAM_MALFORMED;
+    if (is_done(r) || is_at(r, ',')) return AUTHPARAM_OK;
+    if (!is_blank(*r->at)) return AUTHPARAM_MALFORMED;
     skip_blanks(r);
-    if (at(r, ',') || take_token68(r, &out->token68)) return AUTHPARAM_OK;
+    if (is_at(r, ',') || take_token68(r, &out->token68)) return AUTHPARAM_OK;
     return take_params(r, out);
+}
+
+static struct reader reader_of(struct str field, enum authparam_mode mode, struct outbuf *memory,
+                               struct authparams *out) {
+    static const char nothing[] = "";
+    const char *at = field.ptr == NULL ? nothing : field.ptr;
+    out->scheme = STR_NONE;
+    out->token68 = STR_NONE;
+    out->count = 0;
+    return (struct reader){.at = at, .end = at + field.len, .mode = mode, .memory = memory};
 }
 
 enum authparam_verdict authparam_next(struct str *rest, enum authparam_mode mode,
                                       struct outbuf *memory, struct authparams *out) {
-    struct reader r = {.rest = *rest, .mode = mode, .memory = memory};
-    out->scheme = STR_NONE;
-    out->token68 = STR_NONE;
-    out->count = 0;
+    struct reader r = reader_of(*rest, mode, memory, out);
     enum authparam_verdict verdict = take_challenge(&r, out);
-    *rest = r.rest;
+    *rest = (struct str){r.at, (size_t)(r.end - r.at)};
     return verdict;
 }
 
 enum authparam_verdict authparam_list(struct str field, enum authparam_mode mode,
                                       struct outbuf *memory, struct authparams *out) {
-    struct reader r = {.rest = field, .mode = mode, .memory = memory};
-    out->scheme = STR_NONE;
-    out->token68 = STR_NONE;
-    out->count = 0;
+    struct reader r = reader_of(field, mode, memory, out);
     enum authparam_verdict verdict = take_params(&r, out);
-    if (verdict == AUTHPARAM_OK && r.rest.len > 0) return AUTHPARAM_MALFORMED;
-    return verdict;
+    return verdict == AUTHPARAM_OK && !is_done(&r) ? AUTHPARAM_MALFORMED : verdict;
 }
 
 const struct authparam *authparam_find(const struct authparams *params, struct str name) {

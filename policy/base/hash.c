@@ -52,16 +52,42 @@ struct str hash_name(enum hash_alg alg) {
     return infos[alg].token;
 }
 
-bool hash_parts(struct hasher *h, enum hash_alg alg, const struct str *parts, size_t count,
-                uint8_t out[HASH_MAX_LEN]) {
-    if (h->md[alg] == NULL) return false;
-    if (EVP_DigestInit_ex2(h->ctx, h->md[alg], NULL) != 1) return false;
+/* What goes into a Digest response is shorter; one call into libcrypto is cheaper than ten. */
+#define GATHER_MAX 512
+
+/* Put the parts into one buffer; 0 where they do not fit. */
+static size_t gather(const struct str *parts, size_t count, uint8_t buffer[GATHER_MAX]) {
+    size_t len = 0;
     for (size_t i = 0; i < count; i++) {
-        if (parts[i].len > 0 && EVP_DigestUpdate(h->ctx, parts[i].ptr, parts[i].len) != 1)
+        if (parts[i].len > GATHER_MAX - len) return 0;
+        len += parts[i].len;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len > 0) memcpy(buffer, parts[i].ptr, parts[i].len);
+        buffer += parts[i].len;
+    }
+    return len;
+}
+
+static bool update_parts(EVP_MD_CTX *ctx, const struct str *parts, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len > 0 && EVP_DigestUpdate(ctx, parts[i].ptr, parts[i].len) != 1)
             return false;
     }
+    return true;
+}
+
+bool hash_parts(struct hasher *h, enum hash_alg alg, const struct str *parts, size_t count,
+                uint8_t out[HASH_MAX_LEN]) {
+    uint8_t buffer[GATHER_MAX];
+    if (h->md[alg] == NULL) return false;
+    if (EVP_DigestInit_ex2(h->ctx, h->md[alg], NULL) != 1) return false;
+    size_t gathered = gather(parts, count, buffer);
+    bool done = gathered > 0 ? EVP_DigestUpdate(h->ctx, buffer, gathered) == 1
+                             : update_parts(h->ctx, parts, count);
+    bytes_wipe(buffer, gathered);
     unsigned len = 0;
-    return EVP_DigestFinal_ex(h->ctx, out, &len) == 1 && len == infos[alg].len;
+    return done && EVP_DigestFinal_ex(h->ctx, out, &len) == 1 && len == infos[alg].len;
 }
 
 bool hash_parts_hex(struct hasher *h, enum hash_alg alg, const struct str *parts, size_t count,

@@ -31,9 +31,13 @@ void outbuf_u64(struct outbuf *out, uint64_t value) {
 
 void outbuf_hex(struct outbuf *out, const uint8_t *bytes, size_t len) {
     static const char digits[] = "0123456789abcdef";
+    if (len > (out->cap - out->len) / 2) {
+        out->full = true;
+        return;
+    }
     for (size_t i = 0; i < len; i++) {
-        char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
-        outbuf_put(out, (struct str){pair, 2});
+        out->ptr[out->len++] = digits[bytes[i] >> 4];
+        out->ptr[out->len++] = digits[bytes[i] & 15];
     }
 }
 
