@@ -139,7 +139,7 @@ $(BENCH_BIN): build/bench/%: tests/bench/%.c $(BENCH_USE) $(wildcard tests/bench
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS_ALL) -std=c11 -O2 -g $(WARN) -o $@ $(filter %.c,$^) $(shell pkg-config --libs openssl)
 
-build/bench/bench_http: $(OUT)/tests/bench/bench_http.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
+build/bench/bench_%: $(OUT)/tests/bench/bench_%.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
@@ -160,7 +160,7 @@ headers: $(HEADERS:%=build/headers/%.ok)
 
 # ---- what people type ----
 
-.PHONY: test test-run check e2e asan tsan fuzz lint format coverage bench bench-http demo install hooks clean help
+.PHONY: test test-run check e2e asan tsan fuzz lint format coverage bench bench-http bench-authn demo install hooks clean help
 test: ## everything: installs what is missing, ends with "N passed, N failed"
 	@deploy/install-deps.sh test
 	@$(MAKE) test-run
@@ -190,6 +190,8 @@ bench: ## the gate beside nginx, HAProxy and lighttpd: CPU per request (minutes)
 	@deploy/install-deps.sh bench
 	@$(MAKE) bench-run
 bench-http: build/bench/bench_http ## nanoseconds to read one request head (seconds)
+	@$<
+bench-authn: build/bench/bench_authn ## microseconds to check one Digest answer (seconds)
 	@$<
 bench-run: build/phonegate $(BENCH_BIN)
 	$(foreach v,ROUNDS SECONDS_EACH SCENARIOS PEERS,$(if $($(v)),$(v)="$($(v))")) $(PYTHON) tests/bench/run.py $(BENCH_ARGS)
