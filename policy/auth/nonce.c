@@ -35,11 +35,11 @@ struct entry {
 _Static_assert(sizeof(struct entry) + sizeof(uint32_t) <= 64, "an entry and its bucket");
 _Static_assert(NONCE_WINDOW == 64, "the window is the 64 bits of `seen`");
 
-/* A user with entries. floor <= issue time + 1 of each of them, so when the last one goes, the
- * table's floor, which then rises above it, says all that the holder's said. */
+/* A user with entries. At the limit, the oldest of them is the user's horizon: nothing as old gets
+ * in. Below the limit the user needs none, because only the table takes entries away without
+ * another one coming, and its floor then lies above them and all that went before. */
 struct holder {
     uint64_t key;
-    uint64_t floor; /* nonces of this user issued before it are stale unless they have an entry */
     uint32_t oldest, newest; /* entries in order of issue time */
     uint32_t count;
     uint32_t next; /* in the same bucket, or in the list of free slots */
@@ -68,9 +68,9 @@ struct nonce_table {
     uint32_t live;
     uint32_t hand; /* where the sweep goes on */
     uint64_t next_sweep_ms;
-    /* Nonces issued before it are stale unless they have an entry. Rises when an entry leaves
-     * because it expired (then only nonces that have expired as well lie behind it, until somebody
-     * makes the lifetime longer) and when a full table makes room. */
+    /* The table's horizon: nonces issued before it are stale unless they have an entry. Rises when
+     * an entry leaves because it expired (then only nonces that have expired as well lie behind it,
+     * until somebody makes the lifetime longer) and when a full table makes room. */
     uint64_t floor;
     struct slots entry_slots, holder_slots;
     struct entry *entries;    /* owned, capacity + 1 */
@@ -229,10 +229,6 @@ enum nonce_verdict nonce_check(struct nonce_table *t, struct hasher *h, struct s
 
 /* ---- Slots and lists ---- */
 
-static void raise_floor(uint64_t *floor, uint64_t value) {
-    if (value > *floor) *floor = value;
-}
-
 static void unlink_entry(struct nonce_table *t, uint32_t index) {
     uint32_t *link = entry_bucket(t, t->entries[index].name);
     while (*link != index) link = &t->entries[*link].next;
@@ -244,13 +240,11 @@ static void holder_drop(struct nonce_table *t, struct holder *holder) {
     uint32_t *link = holder_bucket(t, holder->key);
     while (*link != index) link = &t->holders[*link].next;
     *link = holder->next;
-    raise_floor(&t->floor, holder->floor);
     holder->next = t->holder_slots.free;
     t->holder_slots.free = index;
 }
 
-/* Take a holder's oldest entry away. The caller has raised a floor above it. With the last entry
- * the holder goes too; false then. */
+/* Take a holder's oldest entry away. With the last entry the holder goes too; false then. */
 static bool drop_oldest(struct nonce_table *t, struct holder *holder) {
     uint32_t index = holder->oldest;
     struct entry *entry = &t->entries[index];
@@ -270,9 +264,10 @@ static uint64_t oldest_issued(const struct nonce_table *t, const struct holder *
     return issued_at(t->entries[holder->oldest].name);
 }
 
-/* The table lets a holder's oldest entry go; false when the holder went with it. */
+/* The same on the table's account: its floor rises above what goes. */
 static bool table_lets_go(struct nonce_table *t, struct holder *holder) {
-    raise_floor(&t->floor, oldest_issued(t, holder) + 1);
+    uint64_t issued = oldest_issued(t, holder);
+    if (issued >= t->floor) t->floor = issued + 1;
     return drop_oldest(t, holder);
 }
 
@@ -373,12 +368,11 @@ static void make_room(struct nonce_table *t, struct moment m) {
     if (t->live == t->capacity) evict_oldest(t);
 }
 
-/* The user's own limit: the oldest goes. False where the new one is the oldest of all. */
+/* At the user's own limit the oldest goes. False where the new one is no younger than that: it may
+ * have been here before. */
 static bool make_room_for_user(struct nonce_table *t, struct holder *holder, uint64_t issued) {
     if (holder->count < NONCE_PER_USER) return true;
-    uint64_t oldest = oldest_issued(t, holder);
-    if (issued <= oldest) return false;
-    raise_floor(&holder->floor, oldest + 1);
+    if (issued <= oldest_issued(t, holder)) return false;
     return drop_oldest(t, holder);
 }
 
@@ -397,22 +391,19 @@ static enum nonce_use note_nc(struct entry *entry, uint32_t nc) {
     return NONCE_USE_OK;
 }
 
-/* A nonce without an entry: it never had one, or lies behind a floor. Room is made before the
- * floors are asked for the last time, because making it raises them. */
+/* A nonce without an entry: it never had one, or lies behind a horizon. */
 static enum nonce_use use_first(struct nonce_table *t, const uint8_t *name, uint64_t user,
                                 uint32_t nc, struct moment m) {
     uint64_t issued = issued_at(name);
     if (is_too_old(issued, m) || is_from_ahead(issued, m) || issued < t->floor)
         return NONCE_USE_EVICTED;
-    make_room(t, m);
     struct holder *holder = holder_find(t, user);
     if (holder != NULL) drop_expired(t, holder, m);
     holder = holder_find(t, user);
-    if (issued < t->floor) return NONCE_USE_EVICTED;
-    if (holder != NULL && issued < holder->floor) return NONCE_USE_EVICTED;
     if (holder != NULL && !make_room_for_user(t, holder, issued)) return NONCE_USE_EVICTED;
-    if (holder == NULL) holder = holder_add(t, user);
-    entry_add(t, holder, name, nc);
+    make_room(t, m);
+    holder = holder_find(t, user);
+    entry_add(t, holder != NULL ? holder : holder_add(t, user), name, nc);
     return NONCE_USE_OK;
 }
 

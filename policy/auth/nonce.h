@@ -37,7 +37,7 @@ struct policy_lock {
 
 struct nonce_table;
 
-/* `capacity` entries in all, 1 to 2^30, at 60 octets an entry and 36 a user with entries; memory is
+/* `capacity` entries in all, 1 to 2^30, at 60 octets an entry and 28 a user with entries; memory is
  * touched only as it is needed. `instance` is drawn at random at start. The key is copied and wiped
  * when the table is freed. */
 struct nonce_table *nonce_table_new(size_t capacity, const uint8_t key[NONCE_KEY_LEN],
