@@ -1,0 +1,15 @@
+#include "proxy/cmd/cmd.h"
+#include "proxy/run/server.h"
+
+int cmd_serve(int argc, char **argv) {
+    const char *file = NULL;
+    const struct cmd_option options[] = {{"-c", &file}};
+    size_t words;
+    if (!cmd_args(argc, argv, options, ARRAY_LEN(options), NULL, 0, &words)) return CMD_USAGE;
+    if (file == NULL) file = CMD_DEFAULT_FILE;
+    struct cmd_problems problems = {0};
+    struct config *config;
+    enum config_result result = config_load(file, cmd_report, &problems, &config);
+    if (result != CONFIG_OK) return cmd_status_of(result);
+    return server_run(config, file, cmd_report, &problems) == 0 ? CMD_FINE : CMD_NO;
+}
