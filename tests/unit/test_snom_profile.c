@@ -143,7 +143,7 @@ static void set_body(struct asked *a, struct str text) {
     a->req.header_count = !str_equal(kind, STR("raw"));
     a->req.body = BODY_LENGTH;
     a->req.content_length = a->body_len;
-    if (str_equal(kind, STR("long"))) a->req.content_length = (uint64_t)atol(JUDGED_BODY) + 1;
+    if (str_equal(kind, STR("long"))) a->req.content_length = strtoull(JUDGED_BODY, NULL, 10) + 1;
 }
 
 static void set_target(struct asked *a, struct str authority, const char *prefix,
