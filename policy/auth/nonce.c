@@ -17,8 +17,6 @@
 
 /* Entries looked at for expiry with each new one: the table is swept twice while it fills once. */
 #define SWEEP_STEP 2
-/* A full table is swept as a whole at most this often; between, the oldest go. */
-#define SWEEP_EVERY_MS 1000
 /* A full table makes room for this part of itself at once, so that the walk is paid for. */
 #define EVICT_PART  16
 #define SAMPLE_SIZE 64
@@ -67,7 +65,6 @@ struct nonce_table {
     /* Everything below is guarded by the lock. */
     uint32_t live;
     uint32_t hand; /* where the sweep goes on */
-    uint64_t next_sweep_ms;
     /* The table's horizon: nonces issued before it are stale unless they have an entry. Rises when
      * an entry leaves because it expired (then only nonces that have expired as well lie behind it,
      * until somebody makes the lifetime longer) and when a full table makes room. */
@@ -250,7 +247,6 @@ static bool drop_oldest(struct nonce_table *t, struct holder *holder) {
     struct entry *entry = &t->entries[index];
     unlink_entry(t, index);
     holder->oldest = entry->newer;
-    if (holder->newest == index) holder->newest = 0;
     entry->owner = 0;
     entry->next = t->entry_slots.free;
     t->entry_slots.free = index;
@@ -323,9 +319,9 @@ static void entry_add(struct nonce_table *t, struct holder *holder, const uint8_
 
 /* ---- Making room ---- */
 
-/* Look at `count` slots from the hand on and drop what has expired. */
-static void sweep(struct nonce_table *t, uint32_t count, struct moment m) {
-    while (count-- > 0) {
+/* Look at the next slots from the hand on and drop what has expired. */
+static void sweep(struct nonce_table *t, struct moment m) {
+    for (unsigned i = 0; i < SWEEP_STEP; i++) {
         if (t->hand >= t->entry_slots.top) t->hand = 1;
         const struct entry *entry = &t->entries[t->hand++];
         if (entry->owner != 0 && is_too_old(issued_at(entry->name), m))
@@ -357,15 +353,6 @@ static void evict_oldest(struct nonce_table *t) {
         if (entry->owner != 0 && issued_at(entry->name) <= cut)
             (void)table_lets_go(t, &t->holders[entry->owner]);
     }
-}
-
-static void make_room(struct nonce_table *t, struct moment m) {
-    sweep(t, SWEEP_STEP, m);
-    if (t->live == t->capacity && m.now_ms >= t->next_sweep_ms) {
-        t->next_sweep_ms = m.now_ms + SWEEP_EVERY_MS;
-        sweep(t, t->capacity, m);
-    }
-    if (t->live == t->capacity) evict_oldest(t);
 }
 
 /* At the user's own limit the oldest goes. False where the new one is no younger than that: it may
@@ -401,7 +388,8 @@ static enum nonce_use use_first(struct nonce_table *t, const uint8_t *name, uint
     if (holder != NULL) drop_expired(t, holder, m);
     holder = holder_find(t, user);
     if (holder != NULL && !make_room_for_user(t, holder, issued)) return NONCE_USE_EVICTED;
-    make_room(t, m);
+    sweep(t, m);
+    if (t->live == t->capacity) evict_oldest(t);
     holder = holder_find(t, user);
     entry_add(t, holder != NULL ? holder : holder_add(t, user), name, nc);
     return NONCE_USE_OK;

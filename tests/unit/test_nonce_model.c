@@ -22,6 +22,7 @@ struct world {
     uint64_t seed;
     uint64_t now;
     uint64_t life;
+    unsigned users;
     unsigned ok, replayed, evicted;
 };
 
@@ -54,7 +55,7 @@ static unsigned pick_nonce(struct world *w) {
 static void step_use(struct world *w) {
     struct model *m = w->model;
     unsigned nonce = pick_nonce(w);
-    unsigned user = nonce % 7 == 0 ? (unsigned)draw(w, USERS) : nonce % USERS;
+    unsigned user = nonce % 7 == 0 ? (unsigned)draw(w, w->users) : nonce % w->users;
     unsigned nc = 1 + (unsigned)draw(w, NCS - 1);
     struct str text = str_of(m->nonces[nonce].text);
     enum nonce_verdict fresh = nonce_check(w->table, w->hasher, text, w->now, w->life);
@@ -75,19 +76,20 @@ static void step_use(struct world *w) {
     }
 }
 
-static void run(size_t capacity, uint64_t seed, unsigned slowness) {
+static void run(size_t capacity, uint64_t seed, unsigned slowness, unsigned users) {
     struct world w = {.table = table_of(capacity, 7, 42),
                       .hasher = hasher_new(),
                       .model = calloc(1, sizeof(struct model)),
                       .seed = seed,
                       .now = START,
-                      .life = 1000};
+                      .life = users == 1 ? LIFE : 1000,
+                      .users = users};
     assert_non_null(w.model);
     for (unsigned i = 0; i < STEPS; i++) {
         if (i == 0 || draw(&w, 16) == 0) step_issue(&w);
         if (draw(&w, slowness) == 0) w.now += draw(&w, 50);
         /* A reload that changes the lifetime, both ways. */
-        if (draw(&w, 5000) == 0) w.life = 200 + draw(&w, 3000);
+        if (users > 1 && draw(&w, 5000) == 0) w.life = 200 + draw(&w, 3000);
         step_use(&w);
         assert_true(nonce_table_live(w.table) <= capacity);
     }
@@ -104,9 +106,14 @@ static void V08_never_twice(void **state) {
     (void)state;
     static const size_t capacities[] = {2, 3, 16, 17, 100, 1000};
     for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
-        run(capacities[i], 88172645463325252u + i, 4);
-        run(capacities[i], 1234567890123u + i, 40); /* many in one millisecond */
+        run(capacities[i], 88172645463325252u + i, 4, USERS);
+        run(capacities[i], 1234567890123u + i, 40, USERS); /* many in one millisecond */
     }
+    /* One user who is always at the limit, below and at the end of the table. */
+    run(2000, 42, 4, 1);
+    run(2000, 43, 40, 1);
+    run(NONCE_PER_USER + 1, 44, 4, 1);
+    run(NONCE_PER_USER - 1, 45, 4, 1);
 }
 
 /* While a table has room and a user is below the limit, every first use is accepted. */
