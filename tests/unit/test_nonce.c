@@ -231,6 +231,23 @@ static void an_expired_entry_makes_room_first(void **state) {
     close_table(&f);
 }
 
+static void expired_entries_leave_as_new_ones_come(void **state) {
+    (void)state;
+    struct fixture f;
+    open_table(&f, 2000);
+    for (unsigned i = 0; i < 1000; i++) {
+        const struct nonce_text n = issue(&f, START);
+        assert_int_equal(use(&f, &n, 10 + i / 10, 1, START), NONCE_USE_OK);
+    }
+    uint64_t now = START + LIFE + 1;
+    for (unsigned i = 0; i < 600; i++) {
+        const struct nonce_text n = issue(&f, now);
+        assert_int_equal(use(&f, &n, 10000 + i, 1, now), NONCE_USE_OK);
+    }
+    assert_int_equal(nonce_table_live(f.table), 600);
+    close_table(&f);
+}
+
 /* An entry that went because it had expired does not come back when the lifetime is made longer. */
 static void V28_a_longer_lifetime_revives_nothing(void **state) {
     (void)state;
@@ -324,6 +341,7 @@ int main(void) {
         cmocka_unit_test(V08_a_users_limit_with_equal_times),
         cmocka_unit_test(R05_a_full_table_lets_its_oldest_go),
         cmocka_unit_test(an_expired_entry_makes_room_first),
+        cmocka_unit_test(expired_entries_leave_as_new_ones_come),
         cmocka_unit_test(V28_a_longer_lifetime_revives_nothing),
         cmocka_unit_test(one_slot_is_a_table),
         cmocka_unit_test(the_lock_is_taken_and_given_back),

@@ -1,0 +1,121 @@
+/* Lines of a users file, and finding who is in it. */
+#include "policy/auth/users.h"
+#include "tests/unit/auth_helper.h"
+
+#define MD5_HEX "0123456789abcdef0123456789ABCDEF"
+#define SHA_HEX MD5_HEX MD5_HEX
+#define NO_HEX  "ghijklmnopqrstuv"
+
+static void lines(void **state) {
+    (void)state;
+    char long_name[512];
+    memset(long_name, 'x', 256);
+    (void)snprintf(long_name + 255, sizeof(long_name) - 255, ":" REALM ":" MD5_HEX);
+    static const struct {
+        const char *line;
+        enum users_line want;
+    } rows[] = {
+        {"alice:" REALM ":" MD5_HEX, USERS_LINE_OK},
+        {"alice:" REALM ":" SHA_HEX, USERS_LINE_OK},
+        {"alice:" REALM ":" MD5_HEX, USERS_LINE_REPEATED},
+        {"alice:" REALM ":" SHA_HEX, USERS_LINE_REPEATED},
+        {"Alice:" REALM ":" SHA_HEX, USERS_LINE_OK},
+        {"J\xc3\xa4s\xc3\xb8n Doe:" REALM ":" SHA_HEX, USERS_LINE_OK},
+        {"two words:" REALM ":" SHA_HEX, USERS_LINE_OK},
+        {"", USERS_LINE_EMPTY},
+        {" \t ", USERS_LINE_EMPTY},
+        {"# a comment: with: colons", USERS_LINE_EMPTY},
+        {"alice", USERS_LINE_MALFORMED},
+        {"alice:" MD5_HEX, USERS_LINE_MALFORMED},
+        {":" REALM ":" MD5_HEX, USERS_LINE_BAD_NAME},
+        {"a:b:" REALM ":" MD5_HEX, USERS_LINE_BAD_NAME},
+        {"a\xff:" REALM ":" MD5_HEX, USERS_LINE_BAD_NAME},
+        {"a\x01:" REALM ":" MD5_HEX, USERS_LINE_BAD_NAME},
+        {"a\x7f:" REALM ":" MD5_HEX, USERS_LINE_BAD_NAME},
+        {"a\xc2\x85:" REALM ":" MD5_HEX, USERS_LINE_BAD_NAME}, /* NEL, a C1 control */
+        {"a\xc2\xa0:" REALM ":" MD5_HEX, USERS_LINE_OK},
+        {"carol:other realm:" MD5_HEX, USERS_LINE_BAD_REALM},
+        {"carol:" REALM "m:" MD5_HEX, USERS_LINE_BAD_REALM},
+        {"carol::" MD5_HEX, USERS_LINE_BAD_REALM},
+        {"carol:" REALM ":", USERS_LINE_BAD_HASH},
+        {"carol:" REALM ":secret", USERS_LINE_BAD_HASH},
+        {"carol:" REALM ":" MD5_HEX "0", USERS_LINE_BAD_HASH},
+        {"carol:" REALM ":" MD5_HEX " ", USERS_LINE_BAD_HASH},
+        {"carol:" REALM ":" NO_HEX NO_HEX, USERS_LINE_BAD_HASH},
+        {"carol:" REALM ":d41d8cd98f00b204e9800998ecf8427e", USERS_LINE_BAD_HASH},
+        {"carol:" REALM ":e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+         USERS_LINE_BAD_HASH},
+    };
+    struct users *u = users_new(STR(REALM), test_hash_key);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        enum users_line got = users_add_line(u, str_of(rows[i].line));
+        if (got != rows[i].want)
+            fail_msg("%s: %s, not %s", rows[i].line, users_line_str(got),
+                     users_line_str(rows[i].want));
+    }
+    assert_int_equal(users_add_line(u, str_of(long_name)), USERS_LINE_OK);
+    memmove(long_name + 1, long_name, strlen(long_name) + 1);
+    assert_int_equal(users_add_line(u, str_of(long_name)), USERS_LINE_BAD_NAME);
+    assert_int_equal(users_count(u), 6);
+    assert_null(users_find(u, STR("carol")));
+    users_free(u);
+}
+
+static void both_hashes_belong_to_one_user(void **state) {
+    (void)state;
+    struct users *u = users_new(STR(REALM), test_hash_key);
+    uint8_t first[4] = {0x01, 0x23, 0x45, 0x67};
+    assert_int_equal(users_add_line(u, STR("bob:" REALM ":" SHA_HEX)), USERS_LINE_OK);
+    assert_int_equal(users_add_line(u, STR("alice:" REALM ":" MD5_HEX)), USERS_LINE_OK);
+    assert_int_equal(users_add_line(u, STR("bob:" REALM ":" MD5_HEX)), USERS_LINE_OK);
+    const struct user *bob = users_find(u, STR("bob"));
+    const struct user *alice = users_find(u, STR("alice"));
+    assert_ptr_equal(bob, users_at(u, 0));
+    assert_ptr_equal(alice, users_at(u, 1));
+    assert_true(bob->has[HASH_MD5] && bob->has[HASH_SHA256] && !bob->has[HASH_SHA512_256]);
+    assert_true(alice->has[HASH_MD5] && !alice->has[HASH_SHA256]);
+    assert_memory_equal(alice->ha1[HASH_MD5], first, sizeof(first));
+    assert_memory_equal(bob->ha1[HASH_SHA256] + 16, first, sizeof(first));
+    users_free(u);
+    users_free(NULL);
+}
+
+static void V17_names_are_found_byte_for_byte(void **state) {
+    (void)state;
+    struct users *u = users_new(STR(REALM), test_hash_key);
+    char line[256];
+    for (unsigned i = 0; i < 3000; i++) {
+        (void)snprintf(line, sizeof(line), "user%u:" REALM ":" MD5_HEX, i);
+        assert_int_equal(users_add_line(u, str_of(line)), USERS_LINE_OK);
+    }
+    assert_int_equal(users_count(u), 3000);
+    for (unsigned i = 0; i < 3000; i++) {
+        (void)snprintf(line, sizeof(line), "user%u", i);
+        assert_ptr_equal(users_find(u, str_of(line)), users_at(u, i));
+    }
+    assert_null(users_find(u, STR("user3000")));
+    assert_null(users_find(u, STR("User1")));
+    assert_null(users_find(u, STR("user")));
+    assert_null(users_find(u, STR("")));
+    assert_null(users_find(u, (struct str){"user1", 6}));
+    users_free(u);
+}
+
+static void verdicts_have_words(void **state) {
+    (void)state;
+    for (int i = 0; i <= USERS_LINE_REPEATED; i++) {
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(users_line_str((enum users_line)i),
+                                    users_line_str((enum users_line)j));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines),
+        cmocka_unit_test(both_hashes_belong_to_one_user),
+        cmocka_unit_test(V17_names_are_found_byte_for_byte),
+        cmocka_unit_test(verdicts_have_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
