@@ -160,7 +160,7 @@ headers: $(HEADERS:%=build/headers/%.ok)
 
 # ---- what people type ----
 
-.PHONY: test test-run check e2e asan tsan fuzz lint format coverage bench bench-http bench-authn demo install hooks clean help
+.PHONY: test test-run check e2e asan tsan fuzz lint format coverage bench bench-http bench-authn bench-decide demo install hooks clean help
 test: ## everything: installs what is missing, ends with "N passed, N failed"
 	@deploy/install-deps.sh test
 	@$(MAKE) test-run
@@ -192,6 +192,8 @@ bench: ## the gate beside nginx, HAProxy and lighttpd: CPU per request (minutes)
 bench-http: build/bench/bench_http ## nanoseconds to read one request head (seconds)
 	@$<
 bench-authn: build/bench/bench_authn ## microseconds to check one Digest answer (seconds)
+	@$<
+bench-decide: build/bench/bench_decide ## nanoseconds to judge one request (seconds)
 	@$<
 bench-run: build/phonegate $(BENCH_BIN)
 	$(foreach v,ROUNDS SECONDS_EACH SCENARIOS PEERS,$(if $($(v)),$(v)="$($(v))")) $(PYTHON) tests/bench/run.py $(BENCH_ARGS)

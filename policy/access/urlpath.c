@@ -108,8 +108,9 @@ const char *urlpath_verdict_str(enum urlpath_verdict verdict) {
     return "unknown";
 }
 
+/* The cases of an ASCII letter differ in one bit. */
 static bool same(char a, char b, bool fold) {
-    return a == b || (fold && ascii_lower(a) == ascii_lower(b));
+    return a == b || (fold && (a ^ b) == 0x20 && ascii_is_alpha(a));
 }
 
 /* Only the last '*' is ever moved: an earlier one that matched as little as it could leaves the
