@@ -119,6 +119,10 @@ static void load_address(struct load *load, const char *text) {
 static void load_tls(struct load *load) {
     load->tls = SSL_CTX_new(TLS_client_method());
     if (load->tls == NULL) util_die("no TLS");
+    /* The order of browsers. */
+    if (SSL_CTX_set_ciphersuites(load->tls, "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:"
+                                            "TLS_AES_256_GCM_SHA384") != 1)
+        util_die("no cipher suites");
     SSL_CTX_set_read_ahead(load->tls, 1); /* head and body of a TLS record in one read */
     SSL_CTX_set_mode(load->tls, SSL_MODE_ENABLE_PARTIAL_WRITE);
     SSL_CTX_set_options(load->tls, SSL_OP_IGNORE_UNEXPECTED_EOF);
