@@ -57,7 +57,7 @@ static void check_role(struct loader *l, const config_setting_t *group, struct s
 static void check_users(struct loader *l, const config_setting_t *group,
                         const struct grant_draft *draft) {
     for (size_t i = 0; i < draft->user_count; i++)
-        if (users_find(l->snapshot->users, draft->users[i]) == NULL)
+        if (!l->users_incomplete && users_find(l->snapshot->users, draft->users[i]) == NULL)
             reader_warning(&l->reader, reader_at_element(group, "users", i),
                            "user \"%.80s\" of this grant is in no users file", draft->users[i].ptr);
     if (draft->user_count == 0)

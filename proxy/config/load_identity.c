@@ -87,7 +87,7 @@ static bool is_host_octet(char c) {
 static void check_realm(struct loader *l) {
     const struct policy *policy = &l->snapshot->config.policy;
     struct str realm = policy->digest.realm;
-    if (realm.len == 0) return;
+    if (realm.len == 0 || l->snapshot->draft.phones == NULL) return; /* reported as missing */
     size_t from = 0;
     for (size_t i = 0; i <= realm.len; i++) {
         if (i < realm.len && is_host_octet(realm.ptr[i])) continue;

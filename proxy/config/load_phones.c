@@ -133,8 +133,7 @@ static void load_tls(struct loader *l, const config_setting_t *group,
         load_phone_tls(l, draft->tls, phone);
     if (draft->tls != NULL && phone->verify == PHONE_VERIFY_NONE)
         reader_warning(r, reader_at(draft->tls, "verify"),
-                       "phone \"%s\" is not verified: anybody on the way can read its password's "
-                       "answers and its pages",
+                       "phone \"%s\" is not verified: anybody on the way can pose as it",
                        draft->id.ptr);
 }
 

@@ -131,16 +131,18 @@ static const config_setting_t *member(struct loader *l, const char *key) {
 /* Where a wrong character would be taken for the end of the realm: in the challenge, or in a line
  * of the users file, which is split at its last two colons. */
 static void check_realm(struct loader *l) {
-    struct str realm = l->snapshot->draft.realm;
-    bool good = realm.len <= 255;
-    for (size_t i = 0; i < realm.len; i++) {
-        char c = realm.ptr[i];
+    struct str *realm = &l->snapshot->draft.realm;
+    bool good = realm->len <= 255;
+    for (size_t i = 0; i < realm->len; i++) {
+        char c = realm->ptr[i];
         if (c < ' ' || c > '~' || c == '"' || c == '\\' || c == ':') good = false;
     }
-    if (!good)
+    if (!good) {
         reader_error(&l->reader, member(l, "realm"),
                      "\"realm\" must be printable ASCII without \" \\ and :, at most 255");
-    l->snapshot->config.policy.digest.realm = realm;
+        *realm = STR_NONE;
+    }
+    l->snapshot->config.policy.digest.realm = *realm;
 }
 
 static bool algorithm_from(struct str name, enum hash_alg *alg) {
@@ -286,13 +288,15 @@ static struct str path_of(struct loader *l, const config_setting_t *group, const
     return value.len == 0 ? value : reader_path(&l->reader, reader_at(group, key), value);
 }
 
-static void check_directory(struct loader *l, const char *key, struct str path, bool must_exist) {
+/* False, after a message, where `path` is no directory. */
+static bool check_directory(struct loader *l, const char *key, struct str path, bool must_exist) {
     struct stat st;
     bool exists = path.len > 0 && stat(path.ptr, &st) == 0;
     if (exists && !S_ISDIR(st.st_mode))
         reader_error(&l->reader, member(l, key), "\"%s\": %s is not a directory", key, path.ptr);
     if (path.len > 0 && !exists && must_exist)
         reader_error(&l->reader, member(l, key), "\"%s\": cannot find %s", key, path.ptr);
+    return exists ? S_ISDIR(st.st_mode) : !must_exist;
 }
 
 /* systemd gives a list with colons when a unit has several; the first is ours. */
@@ -322,8 +326,9 @@ static void resolve_paths(struct loader *l) {
 
 static void check_paths(struct loader *l) {
     struct draft *draft = &l->snapshot->draft;
-    check_directory(l, "profiles_dir", draft->profiles_dir, true);
-    check_directory(l, "state_dir", l->snapshot->config.state_dir, false);
+    if (!check_directory(l, "profiles_dir", draft->profiles_dir, true))
+        draft->profiles_dir = STR_NONE;
+    (void)check_directory(l, "state_dir", l->snapshot->config.state_dir, false);
     if (l->snapshot->config.state_dir.len == 0)
         reader_warning(&l->reader, l->root,
                        "no \"state_dir\" and no $STATE_DIRECTORY: state is kept in memory and "

@@ -97,11 +97,14 @@ static void warn_about_users(struct loader *l, const config_setting_t *at) {
 void load_users(struct loader *l) {
     const struct draft *draft = &l->snapshot->draft;
     l->snapshot->users = users_new(draft->realm, l->key);
+    l->users_incomplete = true;
+    if (draft->realm.len == 0) return; /* reported; every line would be of another realm */
     const config_setting_t *file_at = reader_at(l->root, "users_file");
     const config_setting_t *dir_at = reader_at(l->root, "users_dir");
     size_t errors = l->problems.errors;
     if (draft->users_file.len > 0) load_file(l, file_at, draft->users_file.ptr);
     if (draft->users_dir.len > 0) load_directory(l, dir_at, draft->users_dir.ptr);
-    if (l->problems.errors == errors)
-        warn_about_users(l, draft->users_file.len > 0 ? file_at : dir_at);
+    if (draft->users_file.len == 0 && draft->users_dir.len == 0) return;
+    l->users_incomplete = l->problems.errors != errors;
+    if (!l->users_incomplete) warn_about_users(l, draft->users_file.len > 0 ? file_at : dir_at);
 }

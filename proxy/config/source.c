@@ -78,7 +78,7 @@ static void note_bad_number(struct source *s, const struct part *part, const str
     bool is_long = scan->name.ptr[scan->name.len - 1] == 'L';
     part_error(s, part, scan->found_line,
                is_long ? "integer %.*s does not fit 64 bits"
-                       : "integer %.*s does not fit 32 bits; a larger one ends in L",
+                       : "integer %.*s does not fit 32 bits; write an L behind it if it is meant",
                (int)(scan->name.len > 40 ? 40 : scan->name.len), scan->name.ptr);
 }
 
