@@ -39,6 +39,7 @@ static void test_R28_request_differences(void **state) {
     DIFFERS(v->body = BODY_CHUNKED);
     DIFFERS(v->content_length = 4);
     DIFFERS(v->headers++; v->header_count--);
+    DIFFERS(v->header_count++);
 #undef DIFFERS
     struct header *field = &run.headers[1];
     const struct header as_read = *field;
@@ -50,6 +51,29 @@ static void test_R28_request_differences(void **state) {
     assert_false(http_parse_agrees_request(head, v));
     *field = as_read;
     assert_true(http_parse_agrees_request(head, v));
+}
+
+static void test_R28_chunked_differs(void **state) {
+    (void)state;
+    struct str head = STR("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    struct request_view *v = view_of(head);
+    assert_int_equal(v->body, BODY_CHUNKED);
+    v->body = BODY_NONE;
+    assert_false(http_parse_agrees_request(head, v));
+}
+
+/* Only of an answer are the blanks before a colon kept from llhttp (H06). */
+static void test_R28_H06_request_shows_every_octet(void **state) {
+    (void)state;
+    struct str head = STR("GET / HTTP/1.1\r\nHost : h\r\n\r\n");
+    struct header host = {str_part(head, 16, 4), str_part(head, 23, 1)};
+    assert_true(str_equal(host.name, STR("Host")) && str_equal(host.value, STR("h")));
+    struct request_view view = {.method_name = str_part(head, 0, 3),
+                                .target = str_part(head, 4, 1),
+                                .minor = 1,
+                                .headers = &host,
+                                .header_count = 1};
+    assert_false(http_parse_agrees_request(head, &view));
 }
 
 static void test_R28_head_ends_exactly(void **state) {
@@ -146,6 +170,8 @@ static void test_R28_no_lenient_flag(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_R28_request_differences),
+        cmocka_unit_test(test_R28_chunked_differs),
+        cmocka_unit_test(test_R28_H06_request_shows_every_octet),
         cmocka_unit_test(test_R28_head_ends_exactly),
         cmocka_unit_test(test_R28_response_differences),
         cmocka_unit_test(test_R28_no_lenient_flag),
