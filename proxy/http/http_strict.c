@@ -51,7 +51,7 @@ static bool eight_plain(const char *p) {
 }
 
 static size_t skip_field_octets(const char *p, size_t at, size_t end) {
-    while (end - at >= 8 && eight_plain(p + at)) at += 8;
+    while (at < end && end - at >= 8 && eight_plain(p + at)) at += 8;
     while (at < end && http_is_octet(p[at], OCTET_FIELD)) at++;
     return at;
 }
