@@ -75,8 +75,8 @@ static inline size_t fuzz_next_cut(size_t at, size_t len) {
 
 /* Limits that a short input can reach, or the defaults. */
 static inline struct http_limits fuzz_limits(uint8_t choice) {
-    struct http_limits small = {40 + (size_t)choice, choice % 7, choice % 50};
-    return choice < 128 ? http_run_limits : small;
+    struct http_limits small = {choice - 108u, choice % 7, choice % 50};
+    return choice < 128 ? http_run_limits : small; /* heads of 20 to 147 octets */
 }
 
 static inline bool fuzz_all(struct str s, bool (*good)(unsigned char)) {
