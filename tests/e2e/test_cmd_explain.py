@@ -1,0 +1,123 @@
+"""phonegate explain: the verdict, the rule and the grant of a request that nobody sends."""
+
+import pytest
+
+from cfgdir import ConfigDir
+
+
+@pytest.fixture(scope="module")
+def cfg(tmp_path_factory):
+    return ConfigDir(tmp_path_factory.mktemp("explain"))
+
+
+def explain(cfg, *words):
+    done = cfg.run("explain", "-c", "phonegate.cfg", *words)
+    return done.returncode, dict(line.split(None, 1) for line in done.stdout.splitlines())
+
+
+def ask(cfg, user, phone, *words):
+    return explain(cfg, "--user", user, "--phone", phone, *words)
+
+
+def test_allowed(cfg):
+    status, answer = ask(cfg, "bob", "101", "GET", "/index.htm?l=1")
+    assert status == 0
+    assert answer == {
+        "verdict": "allowed", "reason": "ok", "user": "bob", "role": "user",
+        "grant": "phonegate.cfg:7", "phone": "101", "profile": "model", "path": "/index.htm",
+        "rule": "pages (profiles/model.cfg:4)", "sent": "/index.htm?l=1",
+        "account": "login (gate)"}
+
+
+def test_admin_uses_the_admin_account_where_there_is_one(cfg):
+    assert ask(cfg, "alice", "101", "GET", "/x")[1]["account"] == "admin_login (service)"
+    assert ask(cfg, "alice", "102", "GET", "/x")[1]["account"] == "login (gate)"
+
+
+def test_no_rule(cfg):
+    status, answer = ask(cfg, "bob", "101", "GET", "/settings")
+    assert status == 1
+    assert answer == {
+        "verdict": "refused", "status": "403", "reason": "no_rule", "user": "bob", "role": "user",
+        "grant": "phonegate.cfg:7", "phone": "101", "profile": "model", "path": "/settings",
+        "rule": "none matches"}
+
+
+def test_denied_by_a_rule_that_says_why(cfg):
+    status, answer = ask(cfg, "alice", "101", "GET", "/x.htm?reset=1")
+    assert status == 1
+    assert answer["reason"] == "rule_denied"
+    assert answer["detail"] == "No reset from here."
+    assert answer["rule"] == "no reset (profiles/model.cfg:2)"
+
+
+def test_canonical_path_is_what_is_judged_and_sent(cfg):
+    status, answer = ask(cfg, "bob", "101", "GET", "/%69ndex.htm")
+    assert status == 0
+    assert answer["path"] == answer["sent"] == "/index.htm"
+    status, answer = ask(cfg, "bob", "101", "GET", "/a/../index.htm")
+    assert (status, answer["status"], answer["reason"]) == (1, "400", "path_ambiguous")
+
+
+def test_no_grant_looks_like_no_phone(cfg):
+    status, answer = ask(cfg, "bob", "102", "GET", "/index.htm")
+    assert (status, answer["status"]) == (1, "421")
+    assert "phone" not in answer and "rule" not in answer
+    status, answer = ask(cfg, "bob", "999", "GET", "/index.htm")
+    assert (status, answer["status"], answer["reason"]) == (1, "404", "unknown_phone")
+
+
+def test_unknown_user(cfg):
+    status, answer = ask(cfg, "eve", "101", "GET", "/")
+    assert (status, answer["status"], answer["reason"]) == (1, "401", "unknown_user")
+
+
+@pytest.mark.parametrize("body, status", [("number=110", 0), ("number=110&l=1", 1),
+                                          ("number=1;reset=1", 1), ("", 0)])
+def test_body_is_judged(cfg, body, status):
+    (cfg.path / "body").write_text(body)
+    got, answer = ask(cfg, "bob", "101", "POST", "/dial.htm", "--body", "body")
+    assert got == status, answer
+    assert answer["verdict"] == ("allowed" if status == 0 else "refused")
+
+
+def test_body_of_a_type_that_nobody_reads(cfg):
+    (cfg.path / "body").write_text("number=110")
+    status, answer = ask(cfg, "bob", "101", "POST", "/dial.htm", "--body", "body",
+                         "--content-type", "application/octet-stream")
+    assert (status, answer["status"]) == (1, "403")
+
+
+def test_what_the_guard_refuses(cfg):
+    assert ask(cfg, "bob", "101", "BREW", "/")[1]["status"] == "501"
+    assert ask(cfg, "bob", "101", "GET", "/a b")[1]["status"] == "400"
+    assert ask(cfg, "bob", "101", "GET", "/" + "x" * 9000)[1]["status"] == "414"
+
+
+def test_phone_without_a_host_is_asked_for_by_path(tmp_path):
+    cfg = ConfigDir(tmp_path)
+    cfg.change(' host = "101.phones.example.com";', "")
+    status, answer = ask(cfg, "bob", "101", "GET", "/index.htm")
+    assert (status, answer["sent"]) == (0, "/index.htm")
+
+
+@pytest.mark.parametrize("words", [
+    ("GET", "/"), ("--user", "bob", "GET", "/"), ("--phone", "101", "GET", "/"),
+    ("--user", "bob", "--phone", "101", "GET"), ("--user", "bob", "--phone", "101", "GET", "x"),
+    ("--user", "bob", "--phone", "101", "GET", "/", "/"),
+    ("--user", "bob", "--phone", "101", "GET", "/\r\nX: y\r\n\r\n"),
+    ("--user", "bob", "--phone", "101", "GET", "/", "--body", "nowhere"),
+    ("--user", "bob", "--phone", "101", "GET", "/", "--content-type", "x/y"),
+    ("--user", "bob", "--phone", "101", "--why", "GET", "/")])
+def test_wrong_usage_is_2(cfg, words):
+    done = cfg.run("explain", "-c", "phonegate.cfg", *words)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr
+
+
+def test_wrong_configuration(tmp_path):
+    cfg = ConfigDir(tmp_path)
+    cfg.change('id = "102"', 'id = "101"')
+    done = cfg.run("explain", "-c", "phonegate.cfg", "--user", "bob", "--phone", "101", "GET", "/")
+    assert done.returncode == 1 and "phonegate.cfg:13: error" in done.stderr
+    assert cfg.run("explain", "-c", "none.cfg", "--user", "b", "--phone", "1", "GET",
+                   "/").returncode == 2

@@ -1,0 +1,298 @@
+"""phonegate user: the users file changes in one step, and nothing else in it changes."""
+
+import os
+import pty
+import select
+import stat
+import subprocess
+import time
+
+import pytest
+
+import gate as gate_module
+from cfgdir import ConfigDir, ha1, line
+
+PASSWORD = "seventeen Zebras"
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    return ConfigDir(tmp_path)
+
+
+def user(cfg, *words, text=None):
+    return cfg.run("user", *words, "-c", "phonegate.cfg", text=text)
+
+
+def test_add_writes_a_line_of_each_algorithm(cfg):
+    done = user(cfg, "add", "carol", text=PASSWORD + "\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "added carol\n", "")
+    assert cfg.users() == (line("alice") + line("bob") + line("carol", PASSWORD) +
+                           line("carol", PASSWORD, "md5"))
+
+
+@pytest.mark.parametrize("text", [PASSWORD, PASSWORD + "\n", PASSWORD + "\r\n"])
+def test_line_end_of_the_password_is_removed(cfg, text):
+    assert user(cfg, "add", "carol", text=text).returncode == 0
+    assert ha1("carol", PASSWORD) in cfg.users()
+
+
+def test_blanks_of_the_password_are_kept(cfg):
+    assert user(cfg, "add", "carol", text=" " + PASSWORD + " \n").returncode == 0
+    assert ha1("carol", " " + PASSWORD + " ") in cfg.users()
+
+
+def test_every_other_line_stays_byte_for_byte(cfg):
+    before = "# people\n\n" + line("alice") + "odd line, no colons\r\n" + line("bob") + \
+        "# bob's second\n" + line("bob", "old", "md5") + "zed:other realm:00\n# no end"
+    cfg.secret("users", before)
+    assert user(cfg, "passwd", "bob", text=PASSWORD + "\n").returncode == 0
+    assert cfg.users() == before.replace(line("bob"), line("bob", PASSWORD) +
+                                         line("bob", PASSWORD, "md5")).replace(
+                                             line("bob", "old", "md5"), "")
+    assert user(cfg, "remove", "bob").returncode == 0
+    assert cfg.users() == before.replace(line("bob"), "").replace(line("bob", "old", "md5"), "")
+    assert user(cfg, "add", "bob", text=PASSWORD + "\n").returncode == 0
+    assert "# no end\nbob:" in cfg.users()
+
+
+def test_old_password_leaves_with_the_algorithm_that_is_off(cfg):
+    cfg.secret("users", line("bob", "old", "md5") + line("bob", "old"))
+    cfg.change(', "MD5"', "")
+    assert user(cfg, "passwd", "bob", text=PASSWORD + "\n").returncode == 0
+    assert cfg.users() == line("bob", PASSWORD)
+
+
+def test_first_user_makes_the_file(cfg):
+    (cfg.path / "users").unlink()
+    umask = os.umask(0)
+    try:
+        assert user(cfg, "add", "alice", text=PASSWORD + "\n").returncode == 0
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE((cfg.path / "users").stat().st_mode) == 0o600
+    assert cfg.run("check", "-c", "phonegate.cfg").returncode == 0
+
+
+def test_rest_of_the_configuration_may_still_be_wrong(cfg):
+    cfg.write('realm = "phones.example.com"; users_file = "users"; bogus = 1;\n')
+    assert user(cfg, "add", "carol", text=PASSWORD + "\n").returncode == 0
+    assert ha1("carol", PASSWORD) in cfg.users()
+
+
+@pytest.mark.parametrize("old, new", [
+    ('realm = "phones.example.com"', "realm = 1"), ('users_file = "users"', "users_file = 1"),
+    ('"MD5"', '"MD4"'), ('host = "gate.example.com";', "host = ;")])
+def test_errors_that_matter_here_are_reported(cfg, old, new):
+    cfg.change(old, new)
+    before = cfg.users()
+    done = user(cfg, "add", "carol", text=PASSWORD + "\n")
+    assert done.returncode == 1 and "phonegate.cfg:" in done.stderr
+    assert cfg.users() == before
+
+
+def test_unreadable_configuration_is_2(cfg):
+    assert cfg.run("user", "list", "-c", "none.cfg").returncode == 2
+
+
+def test_mode_and_owner_are_kept(cfg):
+    path = cfg.path / "users"
+    path.chmod(0o640)
+    if os.getuid() == 0:
+        os.chown(path, 12345, os.getgid())
+    before = path.stat()
+    assert user(cfg, "remove", "bob").returncode == 0
+    after = path.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid,
+                                                           before.st_gid)
+    assert sorted(p.name for p in cfg.path.iterdir() if p.name.startswith(".")) == []
+
+
+def test_a_link_stays_a_link(cfg):
+    (cfg.path / "users").rename(cfg.path / "real")
+    (cfg.path / "users").symlink_to("real")
+    assert user(cfg, "remove", "bob").returncode == 0
+    assert (cfg.path / "users").is_symlink()
+    assert cfg.users() == line("alice")
+
+
+def test_known_and_unknown_names(cfg):
+    before = cfg.users()
+    assert user(cfg, "add", "bob", text=PASSWORD + "\n").returncode == 1
+    assert user(cfg, "passwd", "carol", text=PASSWORD + "\n").returncode == 1
+    assert user(cfg, "remove", "carol").returncode == 1
+    assert user(cfg, "remove", "BOB").returncode == 1
+    assert cfg.users() == before
+
+
+@pytest.mark.parametrize("name", ["a:b", "", "a\nb", "a\x7fb", "a\u0085b", "#a", b"caf\xe9", "x" * 256])
+def test_names_that_are_refused(cfg, name):
+    before = cfg.users()
+    assert user(cfg, "add", name, text=PASSWORD + "\n").returncode == 1
+    assert cfg.users() == before
+
+
+@pytest.mark.parametrize("name", ["Zoë", "a b", "x" * 255, "a@example.com"])
+def test_names_that_are_fine(cfg, name):
+    assert user(cfg, "add", name, text=PASSWORD + "\n").returncode == 0
+    assert line(name, PASSWORD) in cfg.users()
+    assert cfg.run("check", "-c", "phonegate.cfg").returncode == 0
+
+
+@pytest.mark.parametrize("text", ["", "\n", "a\tbcdefgh\n", "first line\nsecond line\n",
+                                  "x" * 5000 + "\n"])
+def test_passwords_that_are_refused(cfg, text):
+    before = cfg.users()
+    assert user(cfg, "add", "carol", text=text).returncode == 1
+    assert cfg.users() == before
+
+
+def test_weak_password_is_a_warning(cfg):
+    done = user(cfg, "add", "carol", text="carol\n")
+    assert done.returncode == 0 and "weak" in done.stderr
+
+
+def test_no_password_in_argv(cfg):
+    before = cfg.users()
+    assert user(cfg, "add", "carol", PASSWORD).returncode == 2
+    assert cfg.users() == before
+
+
+def test_list_shows_nothing_secret(cfg):
+    user(cfg, "add", "carol", text=PASSWORD + "\n")
+    done = user(cfg, "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "alice\tSHA-256\nbob\tSHA-256\ncarol\tSHA-256, MD5\n"
+
+
+def test_list_tells_wrong_lines(cfg):
+    cfg.secret("users", line("alice") + "bob:other:00\n")
+    done = user(cfg, "list")
+    assert done.returncode == 1
+    assert done.stdout == "alice\tSHA-256\n"
+    assert done.stderr.startswith("users:2: error: ")
+
+
+def test_users_directory(cfg):
+    (cfg.path / "users.d").mkdir()
+    cfg.change('users_file = "users";', 'users_file = "users"; users_dir = "users.d";')
+    cfg.secret("users.d/10", line("dora"))
+    assert user(cfg, "list").stdout == "alice\tSHA-256\nbob\tSHA-256\ndora\tSHA-256\n"
+    for words, text in ((("add", "dora"), PASSWORD), (("passwd", "dora"), PASSWORD),
+                        (("remove", "dora"), None)):
+        done = user(cfg, *words, text=text)
+        assert done.returncode == 1 and "users.d/10" in done.stderr
+    cfg.change('users_file = "users"; ', "")
+    assert user(cfg, "list").stdout == "dora\tSHA-256\n"
+    assert user(cfg, "add", "carol", text=PASSWORD).returncode == 1
+
+
+def test_users_file_that_others_can_read_is_refused(cfg):
+    (cfg.path / "users").chmod(0o644)
+    before = cfg.users()
+    for words, text in ((("add", "carol"), PASSWORD), (("remove", "bob"), None), (("list",), None)):
+        assert user(cfg, *words, text=text).returncode == 1
+    assert cfg.users() == before
+
+
+@pytest.mark.parametrize("words", [(), ("add",), ("list", "x"), ("rename", "a"), ("add", "a", "b")])
+def test_wrong_usage(cfg, words):
+    assert user(cfg, *words).returncode == 2
+
+
+def test_writers_at_the_same_time(cfg):
+    """Thirty of them, and no line is lost."""
+    words = [gate_module.program(), "user", "add", "-c", "phonegate.cfg"]
+    running = []
+    for i in range(30):
+        process = subprocess.Popen(words + ["p%d" % i], cwd=cfg.path, stdin=subprocess.PIPE,
+                                   stdout=subprocess.DEVNULL, text=True)
+        process.stdin.write(PASSWORD + "\n")
+        process.stdin.close()
+        running.append(process)
+    assert [p.wait(30) for p in running] == [0] * 30
+    assert {l.split(":")[0] for l in cfg.users().splitlines()} == {
+        "alice", "bob", *("p%d" % i for i in range(30))}
+    assert cfg.users().count("\n") == 2 + 60
+
+
+class Terminal:
+    """The program on a terminal of its own."""
+
+    def __init__(self, cfg, *words):
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [gate_module.program(), "user", *words, "-c", "phonegate.cfg"], cwd=cfg.path,
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=self._own)
+        self.slave = slave
+        self.seen = ""
+
+    @staticmethod
+    def _own():
+        import fcntl
+        import termios
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def expect(self, text):
+        end = time.monotonic() + 10
+        while text not in self.seen:
+            assert time.monotonic() < end, self.seen
+            if select.select([self.master], [], [], 0.2)[0]:
+                self.seen += os.read(self.master, 4096).decode()
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def echo_is_on(self):
+        import termios
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
+
+    def end(self):
+        status = self.process.wait(10)
+        while select.select([self.master], [], [], 0.1)[0]:
+            self.seen += os.read(self.master, 4096).decode()
+        return status
+
+
+def test_prompt_twice_without_echo(cfg):
+    terminal = Terminal(cfg, "add", "carol")
+    terminal.expect("New password: ")
+    assert not terminal.echo_is_on()
+    terminal.type(PASSWORD + "\n")
+    terminal.expect("The same again: ")
+    terminal.type(PASSWORD + "\n")
+    assert terminal.end() == 0
+    assert PASSWORD not in terminal.seen
+    assert terminal.echo_is_on()
+    assert ha1("carol", PASSWORD) in cfg.users()
+
+
+def test_prompt_with_two_different_passwords(cfg):
+    before = cfg.users()
+    terminal = Terminal(cfg, "passwd", "bob")
+    terminal.expect("New password: ")
+    terminal.type(PASSWORD + "\n")
+    terminal.expect("The same again: ")
+    terminal.type(PASSWORD + "x\n")
+    assert terminal.end() == 1
+    assert "not the same" in terminal.seen
+    assert cfg.users() == before
+
+
+def test_interrupt_at_the_prompt_gives_the_echo_back(cfg):
+    before = cfg.users()
+    terminal = Terminal(cfg, "passwd", "bob")
+    terminal.expect("New password: ")
+    terminal.type("\x03")
+    assert terminal.end() == -2
+    assert terminal.echo_is_on()
+    assert cfg.users() == before
+
+
+def test_unknown_name_is_told_before_the_prompt(cfg):
+    terminal = Terminal(cfg, "passwd", "nobody")
+    assert terminal.end() == 1
+    assert "New password" not in terminal.seen
+
+
