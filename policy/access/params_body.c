@@ -9,6 +9,7 @@ struct scan {
     struct arena *arena;
     enum params_body kind;
     struct str boundary; /* multipart: without the two leading hyphens */
+    size_t len;          /* of the body */
 };
 
 /* Value of one parameter of a Content-Type, quotes removed; .ptr is NULL where there is none. */
@@ -159,6 +160,8 @@ static enum params_verdict scan_line(const struct scan *scan, struct str line) {
         verdict = scan_plain(scan, line);
         if (verdict != PARAMS_OK) return verdict;
     }
+    /* The whole of an urlencoded body is in the list already. */
+    if (scan->kind == PARAMS_BODY_URLENCODED && line.len == scan->len) return PARAMS_OK;
     if (!params_has_any(line, "=&;%")) return PARAMS_OK;
     return params_add_loose(scan->params, line, scan->arena) ? PARAMS_OK : PARAMS_NO_MEMORY;
 }
@@ -180,6 +183,7 @@ enum params_verdict params_add_body(struct params *params, struct str content_ty
         .arena = arena,
         .kind = params_body_kind(content_type),
         .boundary = type_parameter(content_type, STR("boundary")),
+        .len = body.len,
     };
     enum params_verdict verdict = PARAMS_OK;
     if (scan.kind == PARAMS_BODY_URLENCODED) verdict = params_add_urlencoded(params, body, arena);

@@ -148,6 +148,25 @@ static void U06_a_chunked_body_that_grows_too_long(void **state) {
     site_deinit(&s);
 }
 
+/* More names than the arena holds: refused, not judged by half of them. */
+static void U06_names_that_do_not_fit_are_a_refusal(void **state) {
+    (void)state;
+    static char body[8000];
+    for (size_t i = 0; i < sizeof(body); i++) body[i] = i % 2 ? '&' : 'l';
+    struct site s;
+    struct decision d;
+    site_init(&s, &site_user_bob);
+    s.policy.judged_body_bytes = sizeof(body);
+    site_header(&s, STR("Content-Type"), STR("application/x-www-form-urlencoded"));
+    struct request_view req = post(&s, "/line.htm", sizeof(body));
+    decide(&s.ctx, &req, &d);
+    expect_reason(&d, DECIDE_NEED_BODY, "body_needed");
+    decide_body(&s.ctx, &req, (struct str){body, sizeof(body)}, &d);
+    expect_reason(&d, DECIDE_DENY, "no_memory");
+    assert_int_equal(d.status, 431);
+    site_deinit(&s);
+}
+
 static void a_get_with_a_body_is_no_plain_get(void **state) {
     (void)state;
     struct site s;
@@ -182,6 +201,7 @@ int main(void) {
         cmocka_unit_test(U06_what_cannot_be_read_is_denied),
         cmocka_unit_test(U06_two_types_or_a_coding_cannot_be_read),
         cmocka_unit_test(U06_a_chunked_body_that_grows_too_long),
+        cmocka_unit_test(U06_names_that_do_not_fit_are_a_refusal),
         cmocka_unit_test(a_get_with_a_body_is_no_plain_get),
         cmocka_unit_test(reasons_are_named_once_and_carry_their_status),
     };
