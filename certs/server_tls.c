@@ -93,13 +93,16 @@ static int on_sni(SSL *ssl, int *alert, void *user) {
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* T08. Runs only where the client offers protocols; each is one length octet and its name. */
+/* T08. Runs only where the client offers protocols; each is one length octet and its name. A client
+ * that says it speaks HTTP/1.0 only is answered in that. */
 // NOLINTNEXTLINE(readability-function-size): OpenSSL's shape
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                    const unsigned char *in, unsigned in_len, void *user) {
     (void)user;
-    for (unsigned at = 0; at < in_len && in[at] < in_len - at; at += 1u + in[at]) {
-        if (in[at] == 8 && memcmp(in + at + 1, "http/1.1", 8) == 0) {
+    static const char *const ours[] = {"http/1.1", "http/1.0"};
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
+        for (unsigned at = 0; at < in_len && in[at] < in_len - at; at += 1u + in[at]) {
+            if (in[at] != 8 || memcmp(in + at + 1, ours[i], 8) != 0) continue;
             *out = in + at + 1;
             *out_len = 8;
             return SSL_TLSEXT_ERR_OK;

@@ -40,6 +40,7 @@ struct exchange {
     struct site *site; /* one reference: the snapshot this request is judged by */
     uint64_t id;
     uint64_t started_ms;
+    size_t head_len;
     struct request_view view;
     bool has_view;
     bool has_decision;

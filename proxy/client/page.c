@@ -152,11 +152,14 @@ void page_status(struct outbuf *out, unsigned status, const char *reason, struct
         outbuf_put(out, STR("<p><a href=\"/\" rel=\"noreferrer\">Back to the start</a></p>\n"));
     outbuf_put(out, STR("<p class=\"note\">"));
     outbuf_u64(out, status);
-    outbuf_char(out, ' ');
-    put_escaped(out, str_of(reason));
-    if (request_id > 0) {
-        outbuf_put(out, STR(", request "));
-        outbuf_u64(out, request_id);
+    /* Why somebody is not signed in, or a phone not found, is for the record only: the page must
+     * not tell an unknown user from a wrong password, nor a missing phone from one without a grant.
+     */
+    if (status != 401 && status != 404 && status != 421) {
+        outbuf_char(out, ' ');
+        put_escaped(out, str_of(reason));
+        if (request_id > 0) outbuf_put(out, STR(", request "));
+        if (request_id > 0) outbuf_u64(out, request_id);
     }
     outbuf_put(out, STR("</p>"));
     end(out);
@@ -169,13 +172,24 @@ void page_portal_begin(struct outbuf *out, struct str user) {
     outbuf_put(out, STR("</strong>.</p>\n<ul>\n"));
 }
 
-void page_portal_phone(struct outbuf *out, struct str name, struct str href, struct str role) {
-    outbuf_put(out, STR("<li><a href=\""));
+static void put_link(struct outbuf *out, struct str href, struct str text) {
+    outbuf_put(out, STR("<a href=\""));
     put_escaped(out, href);
     outbuf_put(out, STR("\" rel=\"noreferrer\">"));
-    put_escaped(out, name);
-    outbuf_put(out, STR("</a> <span class=\"note\">as "));
-    put_escaped(out, role);
+    put_escaped(out, text);
+    outbuf_put(out, STR("</a>"));
+}
+
+void page_portal_phone(struct outbuf *out, const struct page_phone *phone) {
+    bool named = phone->host_href.len > 0;
+    outbuf_put(out, STR("<li>"));
+    put_link(out, named ? phone->host_href : phone->path_href, phone->name);
+    outbuf_put(out, STR(" <span class=\"note\">as "));
+    put_escaped(out, phone->role);
+    if (named) {
+        outbuf_put(out, STR(" &middot; "));
+        put_link(out, phone->path_href, STR("below this address"));
+    }
     outbuf_put(out, STR("</span></li>\n"));
 }
 

@@ -20,8 +20,13 @@ void page_status(struct outbuf *out, unsigned status, const char *reason, struct
                  uint64_t request_id);
 
 void page_portal_begin(struct outbuf *out, struct str user);
-/* All three are escaped here. */
-void page_portal_phone(struct outbuf *out, struct str name, struct str href, struct str role);
+/* One line of the list; everything is escaped here. */
+struct page_phone {
+    struct str name, role;
+    struct str host_href; /* empty: the phone has no name of its own */
+    struct str path_href;
+};
+void page_portal_phone(struct outbuf *out, const struct page_phone *phone);
 void page_portal_end(struct outbuf *out, size_t phones);
 
 #endif

@@ -166,14 +166,10 @@ static void respond_redirect(struct exchange *x) {
     write_own(x, &(struct own_answer){x->decision.status, outbuf_str(&fields), outbuf_str(&page)});
 }
 
-/* Where a person opens a phone: by its own name with the port they came by, or below the portal. */
-static void put_href(struct exchange *x, const struct policy_phone *phone, struct outbuf *href) {
-    if (phone->host.len == 0) {
-        outbuf_put(href, STR("/phone/"));
-        outbuf_put(href, phone->id);
-        outbuf_char(href, '/');
-        return;
-    }
+/* "https://" and the phone's own name, with the port the person came by. */
+static void put_host_href(struct exchange *x, const struct policy_phone *phone,
+                          struct outbuf *href) {
+    if (phone->host.len == 0) return;
     struct str authority = x->view.authority;
     size_t port = authority.len;
     while (port > 0 && ascii_is_digit(authority.ptr[port - 1])) port--;
@@ -184,9 +180,26 @@ static void put_href(struct exchange *x, const struct policy_phone *phone, struc
     outbuf_char(href, '/');
 }
 
+static void put_phone(struct exchange *x, const struct policy_phone *phone, struct str role,
+                      struct outbuf *page) {
+    char host_memory[512];
+    char path_memory[128];
+    struct outbuf host;
+    struct outbuf path;
+    outbuf_init(&host, host_memory, sizeof(host_memory));
+    outbuf_init(&path, path_memory, sizeof(path_memory));
+    put_host_href(x, phone, &host);
+    outbuf_put(&path, STR("/phone/"));
+    outbuf_put(&path, phone->id);
+    outbuf_char(&path, '/');
+    struct page_phone line = {phone->name, role, host.full ? STR_NONE : outbuf_str(&host),
+                              outbuf_str(&path)};
+    page_portal_phone(page, &line);
+}
+
 static void respond_portal(struct exchange *x) {
     const struct policy *policy = &x->site->config->policy;
-    size_t cap = PAGE_MAX + policy->phone_count * 1024;
+    size_t cap = PAGE_MAX + policy->phone_count * 2048;
     char *memory = malloc(cap);
     ENSURE(memory != NULL);
     struct outbuf page;
@@ -197,11 +210,7 @@ static void respond_portal(struct exchange *x) {
         const struct policy_phone *phone = &policy->phones[i];
         const struct grant *grant = decide_grant(policy, x->decision.user, phone);
         if (grant == NULL) continue;
-        char href_memory[512];
-        struct outbuf href;
-        outbuf_init(&href, href_memory, sizeof(href_memory));
-        put_href(x, phone, &href);
-        page_portal_phone(&page, phone->name, outbuf_str(&href), grant->role);
+        put_phone(x, phone, grant->role, &page);
         listed++;
     }
     page_portal_end(&page, listed);

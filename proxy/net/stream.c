@@ -266,12 +266,22 @@ void stream_resume(struct stream *s) {
     if (!s->paused && !s->ended) stream_read(s);
 }
 
-void stream_start_tls(struct stream *s, SSL *ssl) {
+static void bind_tls(struct stream *s, SSL *ssl) {
     BIO *bio = BIO_new(s->io->bio_method);
     ENSURE(bio != NULL);
     BIO_set_data(bio, s);
-    SSL_set_bio(ssl, bio, bio);
+    SSL_set_bio(ssl, bio, bio); /* the BIO of another worker, if there was one, goes */
     s->ssl = ssl;
+}
+
+void stream_adopt(struct stream *s, SSL *ssl) {
+    if (ssl == NULL) return;
+    bind_tls(s, ssl);
+    s->state = STREAM_OPEN;
+}
+
+void stream_start_tls(struct stream *s, SSL *ssl) {
+    bind_tls(s, ssl);
     s->state = STREAM_HANDSHAKE;
     if (SSL_is_server(ssl)) return;
     if (!s->feeding) stream_feed(s, STR_NONE); /* the client speaks first */

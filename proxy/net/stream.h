@@ -89,6 +89,10 @@ void stream_read(struct stream *s);
 /* Go from CLEAR to HANDSHAKE. Takes `ssl`, whose connect or accept state is set. */
 void stream_start_tls(struct stream *s, SSL *ssl);
 
+/* The handle was opened on a connected descriptor whose TLS, if any, is established: go to OPEN.
+ * Takes `ssl`. */
+void stream_adopt(struct stream *s, SSL *ssl);
+
 /* Give octets to the stream as if they had been read (what came before TLS was started). */
 void stream_feed(struct stream *s, struct str octets);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "proxy/http/http_parse.h"
 
@@ -39,12 +40,14 @@ static void leave_challenges(struct phone_conn *c) {
 void phone_conn_drop(struct phone_conn *c) {
     if (c->state == PHONE_CONN_CLOSED) return;
     if (c->user == NULL) idle_remove(c);
+    /* In the middle of an answer only a reset stops the phone from talking. */
+    bool quiet = c->state == PHONE_CONN_READY && c->stream.state == STREAM_OPEN;
     c->state = PHONE_CONN_CLOSED;
     c->user = NULL;
     timed_stop(&c->timed);
     leave_challenges(c);
     if (c->resolving) uv_cancel((uv_req_t *)&c->resolve);
-    if (c->stream.state == STREAM_OPEN)
+    if (quiet)
         stream_finish(&c->stream);
     else
         stream_close(&c->stream);
@@ -364,10 +367,7 @@ static bool literal_address(struct str host, struct sockaddr_storage *addr) {
     return true;
 }
 
-/* The first steps may fail at once; the user is told from the loop, not from inside
- * phone_conn_open. */
-static void begin(struct message *message) {
-    struct phone_conn *c = container_of(message, struct phone_conn, message);
+void phone_conn_begin(struct phone_conn *c) {
     c->posted = false;
     if (c->state == PHONE_CONN_CLOSED) {
         free_when_alone(c);
@@ -387,28 +387,66 @@ static void begin(struct message *message) {
     }
 }
 
+/* The first steps may fail at once; the user is told from the loop, not from inside
+ * phone_conn_open. */
+static void begin(struct message *message) {
+    phone_conn_begin(container_of(message, struct phone_conn, message));
+}
+
 static void on_idle_too_long(struct timed *timed) {
     struct phone_conn *c = container_of(timed, struct phone_conn, timed);
     if (c->user == NULL) phone_conn_drop(c);
 }
 
-struct phone_conn *phone_conn_open(struct worker *w, struct phone *phone,
-                                   const struct phone_conn_ops *ops, void *user) {
+struct phone_conn *phone_conn_new(struct worker *w, struct phone *phone,
+                                  const struct phone_conn_ops *ops, void *user) {
     struct phone_conn *c = calloc(1, sizeof(*c));
     ENSURE(c != NULL);
     c->worker = w;
     c->phone = phone_hold(phone);
     c->ops = ops;
     c->user = user;
+    c->parcel_fd = -1;
     http_scan_init(&c->scan);
     int rc = stream_init(&c->stream, &w->io, &stream_ops);
     ENSURE(rc == 0);
     timed_start(w, &c->timed, on_idle_too_long);
     w->live++;
+    return c;
+}
+
+struct phone_conn *phone_conn_open(struct worker *w, struct phone *phone,
+                                   const struct phone_conn_ops *ops, void *user) {
+    struct phone_conn *c = phone_conn_new(w, phone, ops, user);
     c->posted = true;
     c->message.deliver = begin;
     mailbox_post(&w->mailbox, &c->message);
     return c;
+}
+
+void phone_conn_adopt(struct phone_conn *c, int fd, SSL *ssl) {
+    if (uv_tcp_open(&c->stream.tcp, fd) != 0) {
+        close(fd);
+        SSL_free(ssl);
+        fail(c, "phone_closed");
+        return;
+    }
+    c->used = true;
+    c->reusable = true;
+    stream_adopt(&c->stream, ssl);
+    stream_read(&c->stream);
+    on_open(&c->stream);
+}
+
+void phone_conn_forget(struct phone_conn *c) {
+    c->state = PHONE_CONN_CLOSED;
+    c->user = NULL;
+    timed_stop(&c->timed);
+    stream_close(&c->stream);
+}
+
+void phone_conn_unpin(struct phone_conn *c) {
+    free_when_alone(c);
 }
 
 /* ---- lending ---- */
@@ -426,35 +464,15 @@ static bool is_alive(struct phone_conn *c, uint64_t now_ms) {
     return got < 0 && errno == EAGAIN;
 }
 
-static void close_for_other(struct message *message) {
-    struct phone_conn *c = container_of(message, struct phone_conn, message);
-    pthread_mutex_lock(&c->phone->lock);
-    c->posted = false;
-    pthread_mutex_unlock(&c->phone->lock);
-    if (c->state != PHONE_CONN_CLOSED && c->user == NULL)
-        phone_conn_drop(c);
-    else
-        free_when_alone(c);
-}
-
-/* The newest idle connection of this worker. Where only other workers have one, the oldest of
- * theirs is closed: the phone may not bear two. */
+/* The newest idle connection of this worker. */
 static struct phone_conn *unlink_idle(struct worker *w, struct phone *phone) {
     struct phone_conn *found = NULL;
-    struct phone_conn *other = NULL;
     pthread_mutex_lock(&phone->lock);
     for (struct phone_conn **at = &phone->idle; *at != NULL; at = &(*at)->idle_next) {
-        if ((*at)->worker == w) {
-            found = *at;
-            *at = found->idle_next;
-            break;
-        }
-        other = *at;
-    }
-    if (found == NULL && other != NULL && !other->posted) {
-        other->posted = true;
-        other->message.deliver = close_for_other;
-        mailbox_post(&other->worker->mailbox, &other->message);
+        if ((*at)->worker != w) continue;
+        found = *at;
+        *at = found->idle_next;
+        break;
     }
     pthread_mutex_unlock(&phone->lock);
     return found;

@@ -68,6 +68,9 @@ struct phone_conn {
     bool polite;     /* the phone announced the close of this connection */
     uint64_t idle_since_ms;
     struct phone_login_memory logins[PHONE_ACCOUNTS];
+    struct phone_conn *moves_to; /* being given to another worker: see phone_move.h */
+    int parcel_fd;               /* and what arrives there; -1: none */
+    SSL *parcel_ssl;
     bool head_request;
     struct http_scan scan;
     struct io_buf *partial; /* octets of a head that is not complete */
@@ -92,6 +95,20 @@ void phone_conn_flush(struct phone_conn *c);
 bool phone_conn_is_full(const struct phone_conn *c);
 void phone_conn_pause(struct phone_conn *c);
 void phone_conn_resume(struct phone_conn *c);
+
+/* ---- for phone_move.c ---- */
+
+/* A connection that is not connected yet. */
+struct phone_conn *phone_conn_new(struct worker *w, struct phone *phone,
+                                  const struct phone_conn_ops *ops, void *user);
+/* Connect, or, when it was dropped meanwhile, free. */
+void phone_conn_begin(struct phone_conn *c);
+/* Take over a connected descriptor and its TLS object (NULL: clear). */
+void phone_conn_adopt(struct phone_conn *c, int fd, SSL *ssl);
+/* Close the handle without a word to the phone. */
+void phone_conn_forget(struct phone_conn *c);
+/* `posted` was reset: free it if nothing else holds it. */
+void phone_conn_unpin(struct phone_conn *c);
 
 /* After `done`: into the idle list, or closed when it cannot be used again. */
 void phone_conn_give(struct phone_conn *c);

@@ -5,6 +5,7 @@
 
 #include "policy/base/bytes.h"
 #include "proxy/base/log.h"
+#include "proxy/phone/phone_move.h"
 
 enum px_state {
     PX_NEW,
@@ -14,6 +15,7 @@ enum px_state {
     PX_SENT,       /* an attempt is under way: its head has not come */
     PX_DISCARD,    /* reading the page of a 401 or a probe */
     PX_ANSWER,     /* giving the answer to the owner */
+    PX_COOLING,    /* the phone's answer was cut by us: it needs a moment to notice */
     PX_OVER,
 };
 
@@ -44,7 +46,6 @@ struct phone_exchange {
     bool retried;     /* the one retry with a fresh nonce was made */
     bool reconnected; /* the one retry on a dead connection was made */
     bool nonce_shown; /* a probe has shown that the nonce lives */
-    bool fresh;       /* the challenge at hand came on this very exchange */
     uint64_t stream_left;
     size_t discarded;
     uint64_t started_ms, connect_ms, sent_ms;
@@ -80,20 +81,39 @@ static void release_conn(struct phone_exchange *px, bool keep) {
         phone_conn_drop(c);
 }
 
-static void finish(struct phone_exchange *px, bool keep_conn) {
-    if (px->state == PX_OVER) return;
+/* Give everything back. */
+static void let_go(struct phone_exchange *px) {
     px->state = PX_OVER;
     timed_stop(&px->timed);
-    release_conn(px, keep_conn);
-    if (px->trial)
-        phone_login_end(px->phone, px->request.account, LOGIN_NO_ANSWER,
-                        worker_epoch_ms(px->worker));
     if (px->has_slot) phone_slot_give(px->phone);
     if (px->request.body != NULL) bytes_wipe(px->request.body, px->request.body_len);
     free(px->request.body);
     io_give(&px->worker->io, px->text);
     phone_release(px->phone);
     worker_bury(px->worker, &px->grave);
+}
+
+/* A phone that is still talking when we hang up must notice before it gets the next request: it
+ * takes one at a time. */
+static bool cuts_answer(const struct phone_exchange *px, bool keep_conn) {
+    return px->conn != NULL && !keep_conn && px->has_slot && !px->worker->stopping &&
+           (px->conn->state == PHONE_CONN_HEAD || px->conn->state == PHONE_CONN_BODY);
+}
+
+static void finish(struct phone_exchange *px, bool keep_conn) {
+    if (px->state == PX_OVER || px->state == PX_COOLING) return;
+    bool cuts = cuts_answer(px, keep_conn);
+    release_conn(px, keep_conn);
+    if (px->trial)
+        phone_login_end(px->phone, px->request.account, LOGIN_NO_ANSWER,
+                        worker_epoch_ms(px->worker));
+    px->trial = false;
+    if (cuts) {
+        px->state = PX_COOLING;
+        set_deadline(px, PHONE_COOL_OFF_MS);
+    } else {
+        let_go(px);
+    }
 }
 
 static unsigned status_of(const char *reason) {
@@ -199,7 +219,12 @@ static void attempt_with_login(struct phone_exchange *px) {
         send_attempt(px, ATTEMPT_REAL);
         return;
     }
+    bool sure = px->request.stream_len == 0 || px->nonce_shown;
     uint64_t now = worker_epoch_ms(px->worker);
+    if (px->trial) { /* the retry of our own trial: nobody else to wait for */
+        send_attempt(px, sure ? ATTEMPT_REAL : ATTEMPT_PROBE);
+        return;
+    }
     switch (phone_login_begin(px->phone, px->request.account, &px->waiter, now)) {
     case LOGIN_STOPPED:
         fail(px, "phone_credentials_rejected");
@@ -214,7 +239,6 @@ static void attempt_with_login(struct phone_exchange *px) {
     case LOGIN_GO:
         break;
     }
-    bool sure = px->request.stream_len == 0 || px->nonce_shown;
     send_attempt(px, sure ? ATTEMPT_REAL : ATTEMPT_PROBE);
 }
 
@@ -281,7 +305,11 @@ static void on_challenge(struct phone_exchange *px, const struct response_view *
         res->headers, res->header_count, px->phone->login, px->worker->hasher, &fresh);
     bool naked = is_naked(px->attempt) || login->open;
     if (!naked && !(verdict == PHONE_AUTH_OK && may_retry(px, login, &fresh))) {
-        rejected(px);
+        /* Stale again and again is a fault of the phone's nonces, not of the password. */
+        if (verdict == PHONE_AUTH_OK && fresh.stale)
+            fail(px, "phone_always_stale");
+        else
+            rejected(px);
         return;
     }
     if (verdict != PHONE_AUTH_OK) {
@@ -296,7 +324,6 @@ static void on_challenge(struct phone_exchange *px, const struct response_view *
     bool sent_stream = px->attempt == ATTEMPT_REAL && px->request.stream_len > 0;
     px->retried = px->retried || !naked;
     *login = (struct phone_login_memory){.known = true, .challenge = fresh};
-    px->fresh = true;
     if (sent_stream)
         fail(px, "phone_login_expired");
     else
@@ -428,8 +455,11 @@ static void on_failed(void *user, const char *reason) {
     struct phone_conn *c = px->conn;
     px->conn = NULL;
     if (c->used && may_reconnect(px, reason)) {
+        struct phone_login_memory login = c->logins[px->request.account];
+        login.inherited = true;
         px->reconnected = true;
         connect_phone(px, true);
+        if (px->state == PX_CONNECTING && login.known) *memory(px) = login;
         return;
     }
     fail(px, reason);
@@ -460,7 +490,8 @@ static void connect_phone(struct phone_exchange *px, bool fresh_connection) {
     }
     px->state = PX_CONNECTING;
     set_deadline(px, px->timeouts.connect_ms);
-    px->conn = phone_conn_open(px->worker, px->phone, &conn_ops, px);
+    if (!fresh_connection) px->conn = phone_move_begin(px->worker, px->phone, &conn_ops, px);
+    if (px->conn == NULL) px->conn = phone_conn_open(px->worker, px->phone, &conn_ops, px);
 }
 
 static void got_slot(struct phone_exchange *px) {
@@ -509,6 +540,9 @@ static void on_expired(struct timed *timed) {
     case PX_DISCARD:
     case PX_ANSWER:
         fail(px, "phone_stalled");
+        return;
+    case PX_COOLING:
+        let_go(px);
         return;
     case PX_NEW:
     case PX_OVER:
@@ -622,6 +656,7 @@ void phone_exchange_detach(struct phone_exchange *px) {
     case PX_CONNECTING:
         finish(px, false);
         return;
+    case PX_COOLING:
     case PX_OVER:
         return;
     }

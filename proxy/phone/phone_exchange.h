@@ -19,6 +19,9 @@
 /* A 401's or a probe's own page is read up to here to keep the connection. */
 #define PHONE_DISCARD_BYTES (256 * 1024)
 
+/* After we cut a phone's answer, how long the slot is kept. */
+#define PHONE_COOL_OFF_MS 100
+
 struct phone_request {
     struct str method;
     bool head_request;
