@@ -2,6 +2,8 @@
  * ever accepted. Random issues, uses, replays and waits; tables so small that everything is evicted
  * all the time. The table may refuse what the model would allow (it forgets), but never accepts
  * twice, never loses a nonce without need, and never holds more than it may. */
+#include <pthread.h>
+
 #include "tests/unit/auth_helper.h"
 
 enum { NONCES = 3000, USERS = 5, NCS = 80, STEPS = 60000 };
@@ -138,8 +140,73 @@ static void V08_nothing_is_lost_without_need(void **state) {
     hasher_free(hasher);
 }
 
+/* ---- Workers share one table ---- */
+
+enum { WORKERS = 4, SHARED = 50, SHARED_NCS = 64 };
+
+struct crowd {
+    pthread_mutex_t mutex;
+    struct nonce_table *table;
+    struct nonce_text nonces[SHARED];
+};
+
+struct member {
+    struct crowd *crowd;
+    unsigned start; /* each begins elsewhere */
+    unsigned accepted;
+};
+
+static void acquire(void *owner) {
+    (void)pthread_mutex_lock(owner);
+}
+
+static void release(void *owner) {
+    (void)pthread_mutex_unlock(owner);
+}
+
+static void *try_everything(void *argument) {
+    struct member *m = argument;
+    struct hasher *hasher = hasher_new();
+    for (unsigned i = 0; i < SHARED * SHARED_NCS; i++) {
+        unsigned at = (i + m->start) % (SHARED * SHARED_NCS);
+        struct str text = str_of(m->crowd->nonces[at % SHARED].text);
+        if (nonce_check(m->crowd->table, hasher, text, START, LIFE) != NONCE_FRESH) continue;
+        m->accepted +=
+            nonce_use(m->crowd->table, text, 1, 1 + at / SHARED, START, LIFE) == NONCE_USE_OK;
+    }
+    hasher_free(hasher);
+    return NULL;
+}
+
+static void V08_workers_accept_each_nc_once(void **state) {
+    (void)state;
+    static struct crowd crowd = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    struct member members[WORKERS];
+    pthread_t threads[WORKERS];
+    uint8_t key[NONCE_KEY_LEN] = {1};
+    uint8_t random[NONCE_RANDOM_LEN] = {0};
+    struct hasher *hasher = hasher_new();
+    crowd.table = nonce_table_new(1000, key, 1, test_hash_key,
+                                  (struct policy_lock){&crowd.mutex, acquire, release});
+    for (unsigned i = 0; i < SHARED; i++)
+        crowd.nonces[i] = nonce_from(crowd.table, hasher, START, random);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        members[i] = (struct member){.crowd = &crowd, .start = i * 17};
+        assert_int_equal(pthread_create(&threads[i], NULL, try_everything, &members[i]), 0);
+    }
+    unsigned accepted = 0;
+    for (unsigned i = 0; i < WORKERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        accepted += members[i].accepted;
+    }
+    assert_int_equal(accepted, SHARED * SHARED_NCS);
+    nonce_table_free(crowd.table);
+    hasher_free(hasher);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(V08_workers_accept_each_nc_once),
         cmocka_unit_test(V08_never_twice),
         cmocka_unit_test(V08_nothing_is_lost_without_need),
     };
