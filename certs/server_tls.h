@@ -1,7 +1,7 @@
 /* server_tls.h: the gate's own identity towards people (RFC 9325, 8446; checks T01-T15).
  *
- * TLS 1.2 and 1.3, ECDHE with AEAD only, ALPN "http/1.1" (nothing in common:
- * no_application_protocol), stateless tickets whose keys are made here and rotated, no
+ * TLS 1.2 and 1.3, ECDHE with AEAD only, ALPN "http/1.1", else "http/1.0" (nothing
+ * in common: no_application_protocol), stateless tickets whose keys are made here and rotated, no
  * renegotiation, no compression, no early data. One object is shared by all workers. */
 #ifndef CERTS_SERVER_TLS_H
 #define CERTS_SERVER_TLS_H

@@ -277,17 +277,24 @@ static void T07_other_names_get_unrecognized_name(void **state) {
     }
 }
 
-static void T08_alpn_http_1_1(void **state) {
+static void T08_alpn_http_1_1_before_1_0(void **state) {
     struct world *world = *state;
-    const char *offers[] = {"\x08http/1.1", "\x02h2\x08http/1.1"};
-    for (size_t i = 0; i < ARRAY_LEN(offers); i++) {
-        struct pair pair = pair_run(world->tls, (struct client){.alpn = offers[i]}, NULL);
+    const struct {
+        const char *offer, *chosen;
+    } rows[] = {
+        {"\x08http/1.1", "http/1.1"},
+        {"\x02h2\x08http/1.1", "http/1.1"},
+        {"\x08http/1.0\x08http/1.1", "http/1.1"},
+        {"\x02h2\x08http/1.0", "http/1.0"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct pair pair = pair_run(world->tls, (struct client){.alpn = rows[i].offer}, NULL);
         const unsigned char *chosen;
         unsigned len;
         assert_true(pair.through);
         SSL_get0_alpn_selected(pair.client, &chosen, &len);
         assert_int_equal(len, 8);
-        assert_memory_equal(chosen, "http/1.1", 8);
+        assert_memory_equal(chosen, rows[i].chosen, 8);
         assert_null(server_tls_refusal(pair.server));
         pair_free(&pair);
     }
@@ -295,7 +302,7 @@ static void T08_alpn_http_1_1(void **state) {
 
 static void T08_nothing_in_common(void **state) {
     struct world *world = *state;
-    const char *offers[] = {"\x02h2", "\x08http/1.0", "\x09http/1.1x", "\x08HTTP/1.1"};
+    const char *offers[] = {"\x02h2", "\x08http/0.9", "\x09http/1.1x", "\x08HTTP/1.1"};
     for (size_t i = 0; i < ARRAY_LEN(offers); i++) {
         struct pair pair = pair_run(world->tls, (struct client){.alpn = offers[i]}, NULL);
         assert_false(pair.through);
@@ -405,7 +412,7 @@ int main(void) {
         cmocka_unit_test(T06_secure_renegotiation_and_master_secret_but_none_done),
         cmocka_unit_test(T07_names_of_the_certificate_are_welcome),
         cmocka_unit_test(T07_other_names_get_unrecognized_name),
-        cmocka_unit_test(T08_alpn_http_1_1),
+        cmocka_unit_test(T08_alpn_http_1_1_before_1_0),
         cmocka_unit_test(T08_nothing_in_common),
         cmocka_unit_test(T09_no_early_data),
         cmocka_unit_test(T10_only_ecdhe_with_aead),
