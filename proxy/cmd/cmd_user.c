@@ -122,9 +122,13 @@ static int replace(const struct job *job, struct str lines) {
     struct str old = {job->text.text, job->text.len};
     size_t len;
     char *text = users_edit_replace(old, job->name, lines, &len);
+    bool is_new = access(job->file.path, F_OK) != 0;
     bool good = replace_file_write(&job->file, (struct str){text, len}, error, sizeof(error));
     bytes_wipe(text, len);
     free(text);
+    if (good && is_new && geteuid() == 0)
+        fprintf(stderr, "note: %s is new and belongs to root: chown it to the user of the gate\n",
+                job->file.path);
     return good ? CMD_FINE : refuse("%s", error);
 }
 

@@ -53,14 +53,21 @@ void loader_digest(struct loader *l, struct str text) {
     ENSURE(text.len == 0 || EVP_DigestUpdate(l->digest, text.ptr, text.len) == 1);
 }
 
-enum source_result loader_read(struct loader *l, const char *path) {
-    enum source_result result = source_read(&l->source, path, l->ranks++, &l->problems);
+static enum source_result use_source(struct loader *l, enum source_result result) {
     if (result != SOURCE_OK) return result;
     l->root = config_root_setting(&l->source.tree);
     l->reader = (struct reader){
         .source = &l->source, .problems = &l->problems, .arena = &l->snapshot->arena};
     loader_digest(l, (struct str){l->source.text, l->source.len});
     return result;
+}
+
+enum source_result loader_read(struct loader *l, const char *path) {
+    return use_source(l, source_read(&l->source, path, l->ranks++, &l->problems));
+}
+
+enum source_result loader_read_text(struct loader *l, const char *path, struct str text) {
+    return use_source(l, source_from_text(&l->source, path, text, l->ranks++, &l->problems));
 }
 
 void snapshot_free(struct snapshot *s) {
@@ -101,11 +108,9 @@ static void load_parts(struct loader *l) {
     load_identity(l);
 }
 
-enum config_result config_load(const char *path, config_report *report, void *user,
-                               struct config **config) {
+enum config_result loader_finish(struct loader *l, enum source_result source, config_report *report,
+                                 void *user, struct config **config) {
     *config = NULL;
-    struct loader *l = loader_new();
-    enum source_result source = loader_read(l, path);
     if (source == SOURCE_OK) load_parts(l);
     problems_tell(&l->problems, report, user);
     if (source == SOURCE_OK && l->problems.errors == 0)
@@ -115,6 +120,12 @@ enum config_result config_load(const char *path, config_report *report, void *us
     loader_free(l);
     if (source == SOURCE_UNREADABLE) return CONFIG_UNREADABLE;
     return *config != NULL ? CONFIG_OK : CONFIG_INVALID;
+}
+
+enum config_result config_load(const char *path, config_report *report, void *user,
+                               struct config **config) {
+    struct loader *l = loader_new();
+    return loader_finish(l, loader_read(l, path), report, user, config);
 }
 
 struct config *config_hold(struct config *config) {

@@ -24,10 +24,11 @@ struct tls_draft {
 };
 
 #define AT(field) offsetof(struct account_draft, field)
+/* The realm is the phone's, so only `login` has it: admin_login begins at the second row. */
 static const struct reader_key account_keys[] = {
+    {.name = "realm", .type = READER_STR, .offset = AT(realm)},
     {.name = "user", .type = READER_STR, .required = true, .offset = AT(user)},
     {.name = "password_file", .type = READER_STR, .required = true, .offset = AT(password_file)},
-    {.name = "realm", .type = READER_STR, .offset = AT(realm)},
     {.name = NULL},
 };
 #undef AT
@@ -79,14 +80,15 @@ static void load_password(struct loader *l, const config_setting_t *at, struct s
 void load_account(struct loader *l, const config_setting_t *group, const char *what,
                   struct config_account *account, struct str *realm) {
     struct account_draft draft = {0};
-    if (!reader_group(&l->reader, group, what, account_keys, &draft)) return;
+    const struct reader_key *keys = realm != NULL ? account_keys : &account_keys[1];
+    if (!reader_group(&l->reader, group, what, keys, &draft)) return;
     if (draft.user.len > USER_MAX || str_find(draft.user, ':', 0) < draft.user.len) {
         reader_error(&l->reader, reader_at(group, "user"),
                      "\"user\" in %s holds a colon or is longer than %d", what, USER_MAX);
         return;
     }
     account->user = draft.user;
-    *realm = draft.realm;
+    if (realm != NULL) *realm = draft.realm;
     load_password(l, reader_at(group, "password_file"), draft.password_file, account);
 }
 

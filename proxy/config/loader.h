@@ -65,6 +65,11 @@ struct loader *loader_new(void);
 void loader_free(struct loader *l);
 /* Read the file and point the reader at it. */
 enum source_result loader_read(struct loader *l, const char *path);
+/* The same from memory (source_from_text), for fuzzing. */
+enum source_result loader_read_text(struct loader *l, const char *path, struct str text);
+/* Load all parts of what was read, report, and free the loader: config_load's second half. */
+enum config_result loader_finish(struct loader *l, enum source_result source, config_report *report,
+                                 void *user, struct config **config);
 void loader_digest(struct loader *l, struct str text);
 
 void snapshot_free(struct snapshot *s);
@@ -84,7 +89,7 @@ void load_grants(struct loader *l);
 /* certificate and key; which hosts it covers; what the realm says. */
 void load_identity(struct loader *l);
 
-/* The account and the proof of one phone. */
+/* The account and the proof of one phone. `realm` NULL: this account may name none. */
 void load_account(struct loader *l, const config_setting_t *group, const char *what,
                   struct config_account *account, struct str *realm);
 void load_phone_tls(struct loader *l, const config_setting_t *group, struct config_phone *phone);
