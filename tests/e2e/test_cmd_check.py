@@ -1,8 +1,11 @@
 """phonegate check, help and version: what is printed where, and the exit status."""
 
+import shutil
+
 import pytest
 
-from cfgdir import ConfigDir
+import gate as gate_module
+from cfgdir import ConfigDir, line
 
 
 @pytest.fixture
@@ -147,3 +150,44 @@ def test_commands_of_later_versions_are_not_listed(cfg):
         assert "\n  %s " % word in text
     for word in ("audit", "harden", "review", "  log "):
         assert word not in text
+
+
+def test_the_example_is_fine(cfg):
+    """deploy/example/phonegate.cfg, with the files it names."""
+    for name, old in (("tls/gate.crt", "gate.crt"), ("tls/gate.key", "gate.key"),
+                      ("tls/phones-ca.crt", "ca.crt"), ("secrets/101", "pw"),
+                      ("secrets/101.admin", "pw.admin"), ("secrets/lab-1", "pw")):
+        (cfg.path / name).parent.mkdir(exist_ok=True)
+        shutil.copy2(cfg.path / old, cfg.path / name)
+    cfg.secret("users", line("alice") + line("bob") + line("carol"))
+    cfg.write((gate_module.ROOT / "deploy" / "example" / "phonegate.cfg").read_text())
+    cfg.change("/usr/share/phonegate/profiles", str(gate_module.ROOT / "policy" / "profiles"))
+    done = cfg.run("check", "-c", "phonegate.cfg")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("phonegate.cfg: ok\n")
+
+
+@pytest.mark.parametrize("page", ["phonegate.8", "phonegate.cfg.5", "phonegate-profile.5"])
+@pytest.mark.skipif(shutil.which("groff") is None, reason="no groff")
+def test_manuals_render_without_a_warning(cfg, page):
+    import subprocess
+    path = gate_module.ROOT / "deploy" / "man" / page
+    done = subprocess.run(["groff", "-mdoc", "-Tutf8", "-ww", str(path)], capture_output=True,
+                          timeout=30)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_manual_has_every_key(cfg):
+    """Keys of the tables in the code and in the example stand in phonegate.cfg(5) as well."""
+    import re
+    manual = (gate_module.ROOT / "deploy" / "man" / "phonegate.cfg.5").read_text()
+    example = (gate_module.ROOT / "deploy" / "example" / "phonegate.cfg").read_text()
+    keys = set()
+    for name in ("load_settings.c", "load_phones.c", "load_account.c", "load_grants.c"):
+        text = (gate_module.ROOT / "proxy" / "config" / name).read_text()
+        keys.update(re.findall(r'\.name = "(\w+)"', text))
+        keys.update(re.findall(r'\b(?:NUMBER|STRING|STRINGS|GROUP|LIST)\("(\w+)"', text))
+    assert len(keys) > 55
+    for key in keys:
+        assert re.search(r"\b%s\b" % key, manual), key
+        assert re.search(r"\b%s\b" % key, example), key
