@@ -110,8 +110,7 @@ static void next_request(struct conn *c) {
 }
 
 static void end_exchange(struct conn *c) {
-    bool last =
-        exchange_closes(c->x) || c->worker->stopping || (c->ended && c->in_from == c->in_len);
+    bool last = exchange_closes(c->x) || c->worker->stopping;
     exchange_end(c->x);
     c->x = NULL;
     if (last)
@@ -239,14 +238,10 @@ static void on_end(struct stream *s, enum stream_end why) {
         first_failed(c, why == STREAM_END_TLS ? "handshake_failed" : "handshake_cut");
         return;
     }
-    bool half = why == STREAM_END_NOTIFY || why == STREAM_END_EOF;
-    if (c->x != NULL && half && exchange_has_body(c->x)) {
-        c->ended = true; /* the request is whole: its answer may still be read */
-        return;
-    }
-    if (c->x != NULL)
-        conn_abort(c, "client_gone");
-    else if (half)
+    /* A browser that hangs up waits for nothing any more: a phone that takes one request at a time
+     * is not asked for it. (Half-closed TLS connections that still read are not known among HTTP
+     * clients.) */
+    if (c->x == NULL && why != STREAM_END_RESET && why != STREAM_END_TLS)
         conn_close_politely(c);
     else
         conn_abort(c, "client_gone");

@@ -48,7 +48,6 @@ struct conn {
     bool expects_proxy;           /* from a balancer: a PROXY header must come first */
     bool proxy_done;
     bool counted;
-    bool ended;     /* the person's side has sent its FIN: answers may still be read */
     bool advancing; /* inside conn_advance */
     bool cold;      /* buffers are given back */
     char ip[46];

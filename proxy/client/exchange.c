@@ -458,10 +458,6 @@ bool exchange_closes(const struct exchange *x) {
     return x->close_after;
 }
 
-bool exchange_has_body(const struct exchange *x) {
-    return x->body_mode == BODY_DONE;
-}
-
 static void write_record(struct exchange *x) {
     const struct conn *c = x->conn;
     bool tls = c->stream.ssl != NULL;

@@ -86,8 +86,6 @@ void exchange_check(struct exchange *x);
 bool exchange_is_over(const struct exchange *x);
 /* The connection ends with this exchange. */
 bool exchange_closes(const struct exchange *x);
-/* Has the whole request come? */
-bool exchange_has_body(const struct exchange *x);
 /* Write the record and let go of everything. */
 void exchange_end(struct exchange *x);
 /* The same for one cut short; `reason` stands in the record unless there is a better one. */

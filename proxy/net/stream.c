@@ -427,6 +427,9 @@ void stream_flush(struct stream *s) {
         write_failed(s);
         return;
     }
+    /* Whoever paused because we were full is told once there is room, even if all of it leaves
+     * right now. */
+    if (stream_is_full(s)) s->was_full = true;
     while (s->unsent > 0 && !s->writing) {
         uv_buf_t bufs[WRITE_BUFS_MAX];
         struct io_buf *last;
@@ -440,7 +443,6 @@ void stream_flush(struct stream *s) {
         if (sent > 0) drop_sent(s, (size_t)sent);
         if (sent < 0 || (size_t)sent < total) write_rest(s);
     }
-    if (stream_is_full(s)) s->was_full = true;
     flush_done(s);
 }
 
