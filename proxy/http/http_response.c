@@ -68,10 +68,19 @@ static bool lasts(const struct framing *framing, unsigned minor) {
     return minor == 1 || (framing->keep_alive && framing->codings == 0);
 }
 
+/* A phone that sends a body where none may be (after HEAD, with 204 or 304) would have it read as
+ * the answer to the next person's request. So after HEAD, and wherever such a body was announced,
+ * the connection is not used again; only the 401 to a HEAD is trusted, because the next request is
+ * the same person's and the phone's nonce may hold on this connection only. */
+static bool may_hide_body(const struct framing *framing, bool head_request,
+                          const struct response_view *view) {
+    if (head_request) return view->status != 401;
+    bool none = view->status < 200 || view->status == 204 || view->status == 304;
+    return none && (view->content_length > 0 || framing->codings > 0);
+}
+
 /* RFC 9112 6.3, with every doubtful case refused: a length that can be read in two ways is a
- * smuggled answer. A phone that sends a body where none may be (after HEAD, with 204 or 304) would
- * have it read as the answer to the next person's request, so after HEAD, and wherever such a body
- * was announced, the connection is not used again. */
+ * smuggled answer. */
 static bool check_framing(const struct framing *framing, bool head_request,
                           struct response_view *view, struct http_refusal *refusal) {
     if (framing->lengths > 1) return refused(refusal, "phone_length_repeated");
@@ -83,15 +92,14 @@ static bool check_framing(const struct framing *framing, bool head_request,
         return refused(refusal, "phone_bad_length");
     view->announced_length = framing->lengths > 0;
     bool none = head_request || view->status < 200 || view->status == 204 || view->status == 304;
-    bool announced = view->content_length > 0 || framing->codings > 0;
     if (none || (framing->lengths > 0 && view->content_length == 0))
         view->body = RESPONSE_NONE;
     else if (framing->codings > 0)
         view->body = RESPONSE_CHUNKED;
     else
         view->body = framing->lengths > 0 ? RESPONSE_LENGTH : RESPONSE_UNTIL_CLOSE;
-    view->keep_alive = view->body != RESPONSE_UNTIL_CLOSE && !head_request &&
-                       !(none && announced) && lasts(framing, view->minor);
+    view->keep_alive = view->body != RESPONSE_UNTIL_CLOSE && lasts(framing, view->minor) &&
+                       !may_hide_body(framing, head_request, view);
     return true;
 }
 

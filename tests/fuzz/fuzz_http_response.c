@@ -9,7 +9,7 @@ static void check_view(const struct response_view *view, bool head) {
     bool none = head || view->status < 200 || view->status == 204 || view->status == 304;
     ENSURE(!none || view->body == RESPONSE_NONE);
     ENSURE(view->body != RESPONSE_UNTIL_CLOSE || !view->keep_alive);
-    ENSURE(!none || view->content_length == 0 || !view->keep_alive);
+    ENSURE(!none || view->content_length == 0 || !view->keep_alive || view->status == 401);
     ENSURE(view->body != RESPONSE_LENGTH || view->content_length > 0);
 }
 
