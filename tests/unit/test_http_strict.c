@@ -159,6 +159,17 @@ static void test_H14_wants_close(void **state) {
     }
 }
 
+/* H09: 2^63-1 is still a number; the limit on bodies is the connection's. */
+static void test_H09_largest_length(void **state) {
+    (void)state;
+    struct str text =
+        STR("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9223372036854775807\r\n\r\n");
+    http_run_request(&run, text, text.len, &http_run_limits);
+    assert_int_equal(run.end, RUN_MORE);
+    assert_true(run.request.content_length == INT64_MAX);
+    assert_int_equal(run.request.body, BODY_LENGTH);
+}
+
 /* The slices of a view lie in the head, in order: what is judged is what stood there. */
 static void test_view_points_into_the_head(void **state) {
     (void)state;
@@ -184,6 +195,7 @@ int main(void) {
         cmocka_unit_test(test_limits_exactly),
         cmocka_unit_test(test_limits_do_not_depend_on_cuts),
         cmocka_unit_test(test_H14_wants_close),
+        cmocka_unit_test(test_H09_largest_length),
         cmocka_unit_test(test_view_points_into_the_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
