@@ -239,7 +239,8 @@ static void prove(const struct authn_ctx *ctx, const struct request_view *req,
         set(result, AUTHN_CHALLENGE, AUTHN_REASON_NONCE_UNKNOWN);
         return;
     }
-    if (!response_is_right(ctx, req, a, user)) {
+    bool right = response_is_right(ctx, req, a, user);
+    if (user == NULL || !right) {
         bool known = user != NULL && user->has[a->algorithm];
         set(result, AUTHN_CHALLENGE,
             known ? AUTHN_REASON_WRONG_RESPONSE : AUTHN_REASON_UNKNOWN_USER);
@@ -303,7 +304,7 @@ void authn_write_challenge(const struct authn_ctx *ctx, bool stale,
 
 const char *authn_reason_str(enum authn_reason reason) {
     static const char *const texts[] = {
-#define X(name, text) [AUTHN_REASON_##name] = text,
+#define X(name, text) [AUTHN_REASON_##name] = (text),
         AUTHN_REASONS(X)
 #undef X
     };

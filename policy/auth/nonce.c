@@ -76,24 +76,24 @@ struct nonce_table {
     uint32_t *holder_buckets; /* owned, bucket_mask + 1 */
 };
 
-static void lock(const struct nonce_table *t) {
+static void table_lock(const struct nonce_table *t) {
     if (t->lock.acquire != NULL) t->lock.acquire(t->lock.owner);
 }
 
-static void unlock(const struct nonce_table *t) {
+static void table_unlock(const struct nonce_table *t) {
     if (t->lock.release != NULL) t->lock.release(t->lock.owner);
 }
 
 struct nonce_table *nonce_table_new(size_t capacity, const uint8_t key[NONCE_KEY_LEN],
                                     uint64_t instance, const uint64_t hash_key[2],
-                                    struct policy_lock lent) {
+                                    struct policy_lock lock) {
     ENSURE(capacity >= 1 && capacity <= (size_t)1 << 30);
     struct nonce_table *t = calloc(1, sizeof(*t));
     ENSURE(t != NULL);
     memcpy(t->key, key, sizeof(t->key));
     memcpy(t->hash_key, hash_key, sizeof(t->hash_key));
     t->instance = instance;
-    t->lock = lent;
+    t->lock = lock;
     t->capacity = (uint32_t)capacity;
     uint32_t buckets = 1;
     while (buckets < t->capacity) buckets *= 2;
@@ -119,9 +119,9 @@ void nonce_table_free(struct nonce_table *t) {
 }
 
 size_t nonce_table_live(const struct nonce_table *t) {
-    lock(t);
+    table_lock(t);
     size_t live = t->live;
-    unlock(t);
+    table_unlock(t);
     return live;
 }
 
@@ -209,9 +209,9 @@ enum nonce_verdict nonce_check(struct nonce_table *t, struct hasher *h, struct s
     bool own = bytes_get_u64(raw + INSTANCE_AT) == t->instance;
     bool known = false;
     if (own) {
-        lock(t);
+        table_lock(t);
         known = entry_find(t, raw) != NULL;
-        unlock(t);
+        table_unlock(t);
     }
     if (!known) {
         uint8_t mac[MAC_LEN];
@@ -331,7 +331,7 @@ static void sweep(struct nonce_table *t, struct moment m) {
 
 /* An issue time that about one entry in EVICT_PART does not exceed, from an even sample. */
 static uint64_t old_enough(const struct nonce_table *t) {
-    uint64_t sample[SAMPLE_SIZE];
+    uint64_t sample[SAMPLE_SIZE] = {0};
     size_t count = t->capacity < SAMPLE_SIZE ? t->capacity : SAMPLE_SIZE;
     for (size_t i = 0; i < count; i++) {
         size_t slot = 1 + i * t->capacity / count;
@@ -400,7 +400,7 @@ enum nonce_use nonce_use(struct nonce_table *t, struct str nonce, uint64_t user,
     uint8_t raw[NONCE_RAW_LEN];
     if (!bytes_from_b64(nonce, raw, sizeof(raw))) return NONCE_USE_EVICTED;
     if (bytes_get_u64(raw + INSTANCE_AT) != t->instance) return NONCE_USE_EVICTED;
-    lock(t);
+    table_lock(t);
     enum nonce_use use;
     struct entry *entry = entry_find(t, raw);
     if (entry == NULL)
@@ -409,6 +409,6 @@ enum nonce_use nonce_use(struct nonce_table *t, struct str nonce, uint64_t user,
         use = NONCE_USE_EVICTED;
     else
         use = note_nc(entry, nc);
-    unlock(t);
+    table_unlock(t);
     return use;
 }

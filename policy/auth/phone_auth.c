@@ -181,32 +181,38 @@ static bool can_be_sent(struct str text) {
     return true;
 }
 
-/* Base64 with padding (RFC 4648 section 4), as Basic has it. */
-static void put_base64(struct outbuf *out, const struct str *parts, size_t count) {
+/* Base64 with padding (RFC 4648 section 4), as Basic has it; fed octet by octet. */
+struct base64 {
+    struct outbuf *out;
+    uint32_t bits;
+    unsigned have; /* bits that are not written yet: 0, 2 or 4 between octets */
+};
+
+static void base64_digit(struct base64 *b, uint32_t value) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint32_t bits = 0;
-    unsigned have = 0;
-    size_t written = 0;
-    for (size_t p = 0; p < count; p++) {
-        for (size_t i = 0; i < parts[p].len; i++) {
-            bits = (bits << 8 | (unsigned char)parts[p].ptr[i]) & 0xffffff;
-            for (have += 8; have >= 6; written++) {
-                have -= 6;
-                outbuf_char(out, digits[bits >> have & 63]);
-            }
-        }
+    outbuf_char(b->out, digits[value & 63]);
+}
+
+static void base64_put(struct base64 *b, struct str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        b->bits = (b->bits << 8 | (unsigned char)text.ptr[i]) & 0xffff;
+        for (b->have += 8; b->have >= 6; b->have -= 6) base64_digit(b, b->bits >> (b->have - 6));
     }
-    if (have > 0) {
-        outbuf_char(out, digits[bits << (6 - have) & 63]);
-        written++;
-    }
-    for (; written % 4 != 0; written++) outbuf_char(out, '=');
+}
+
+static void base64_end(struct base64 *b) {
+    if (b->have > 0) base64_digit(b, b->bits << (6 - b->have));
+    if (b->have == 2) outbuf_put(b->out, STR("=="));
+    if (b->have == 4) outbuf_char(b->out, '=');
 }
 
 static void put_basic(struct outbuf *out, struct str user, struct str password) {
-    const struct str parts[] = {user, STR(":"), password};
+    struct base64 b = {.out = out};
     outbuf_put(out, STR("Authorization: Basic "));
-    put_base64(out, parts, ARRAY_LEN(parts));
+    base64_put(&b, user);
+    base64_put(&b, STR(":"));
+    base64_put(&b, password);
+    base64_end(&b);
     outbuf_put(out, STR("\r\n"));
 }
 
@@ -250,6 +256,7 @@ static void put_digest(const struct phone_challenge *c, struct str user,
     outbuf_put(out, STR("\r\n"));
 }
 
+// NOLINTNEXTLINE(readability-function-size): each of the eight is named at its one call
 bool phone_auth_answer(struct phone_challenge *c, struct hasher *h, struct str user,
                        struct str password, struct str method, struct str uri,
                        const uint8_t random[16], struct outbuf *out) {

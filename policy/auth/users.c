@@ -67,6 +67,7 @@ static void grow(struct users *u) {
         u->order = must(realloc(u->order, u->order_size * sizeof(struct node *)));
     }
     if (u->count < u->bucket_count) return;
+    ENSURE(u->bucket_count > 0 && u->bucket_count <= SIZE_MAX / 2);
     free(u->buckets);
     u->bucket_count *= 2;
     u->buckets = must(calloc(u->bucket_count, sizeof(struct node *)));

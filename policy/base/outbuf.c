@@ -3,7 +3,10 @@
 #include <string.h>
 
 void outbuf_init(struct outbuf *out, char *memory, size_t cap) {
-    *out = (struct outbuf){.ptr = memory, .cap = cap};
+    out->ptr = memory;
+    out->len = 0;
+    out->cap = cap;
+    out->full = false;
 }
 
 void outbuf_put(struct outbuf *out, struct str s) {
