@@ -19,7 +19,8 @@ struct response_view {
     enum response_body body;
     uint64_t content_length; /* with RESPONSE_LENGTH */
     bool announced_length;   /* a Content-Length stood there, body or not (HEAD) */
-    bool keep_alive;         /* the connection may be used again after this answer */
+    bool keep_alive;         /* the connection may be used again after this answer: not after HEAD,
+                                nor where a body was announced that may not be */
 };
 
 /* Like http_scan_request; limits->target_bytes is not used. */
