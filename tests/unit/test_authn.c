@@ -238,6 +238,7 @@ static void V14_absolute_form(void **state) {
     assert_int_equal(check_absolute(g, "/a", "x=1", "/a"), AUTHN_BAD);
     assert_int_equal(check_absolute(g, "/a", "x=1", "/a?"), AUTHN_BAD);
     assert_int_equal(check_absolute(g, "/a", "x=1", "/a?x=12"), AUTHN_BAD);
+    assert_int_equal(check_absolute(g, "/a", "x=1", "/a&x=1"), AUTHN_BAD);
     assert_int_equal(check_absolute(g, "/a", NULL, "/a?"), AUTHN_BAD);
     assert_int_equal(check_absolute(g, "/a", "", "/a"), AUTHN_BAD);
     assert_int_equal(check_absolute(g, "/a", NULL, "/"), AUTHN_BAD);

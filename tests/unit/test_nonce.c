@@ -45,6 +45,7 @@ static void text_is_plain(void **state) {
             assert_true(ascii_is_alpha(*c) || ascii_is_digit(*c) || *c == '-' || *c == '_');
     }
     close_table(&f);
+    nonce_table_free(NULL);
 }
 
 static void V23_lifetime_ends_to_the_millisecond(void **state) {
@@ -56,6 +57,7 @@ static void V23_lifetime_ends_to_the_millisecond(void **state) {
     assert_int_equal(use(&f, &used, ALICE, 1, START), NONCE_USE_OK);
     assert_int_equal(check(&f, &n, START - 1), NONCE_FRESH); /* another worker's clock */
     assert_int_equal(check(&f, &n, START - 10001), NONCE_EXPIRED);
+    assert_int_equal(use(&f, &n, ALICE, 1, START - 10001), NONCE_USE_EVICTED);
     assert_int_equal(check(&f, &n, START + LIFE), NONCE_FRESH);
     assert_int_equal(check(&f, &used, START + LIFE), NONCE_FRESH);
     assert_int_equal(check(&f, &n, START + LIFE + 1), NONCE_EXPIRED);
