@@ -1,27 +1,13 @@
 #include "proxy/phone/phone_conn.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy/http/http_parse.h"
+#include "proxy/phone/phone_conn_parts.h"
 
 static struct phone_conn *of(struct stream *s) {
     return container_of(s, struct phone_conn, stream);
-}
-
-/* ---- the idle list ---- */
-
-static void idle_remove(struct phone_conn *c) {
-    pthread_mutex_lock(&c->phone->lock);
-    for (struct phone_conn **at = &c->phone->idle; *at != NULL; at = &(*at)->idle_next) {
-        if (*at != c) continue;
-        *at = c->idle_next;
-        break;
-    }
-    pthread_mutex_unlock(&c->phone->lock);
 }
 
 /* A challenge outlives its connection only when the phone said goodbye itself: then its nonces are
@@ -39,7 +25,7 @@ static void leave_challenges(struct phone_conn *c) {
 
 void phone_conn_drop(struct phone_conn *c) {
     if (c->state == PHONE_CONN_CLOSED) return;
-    if (c->user == NULL) idle_remove(c);
+    if (c->user == NULL) pc_idle_remove(c);
     /* In the middle of an answer only a reset stops the phone from talking. */
     bool quiet = c->state == PHONE_CONN_READY && c->stream.state == STREAM_OPEN;
     c->state = PHONE_CONN_CLOSED;
@@ -53,7 +39,7 @@ void phone_conn_drop(struct phone_conn *c) {
         stream_close(&c->stream);
 }
 
-static void fail(struct phone_conn *c, const char *reason) {
+void pc_fail(struct phone_conn *c, const char *reason) {
     const struct phone_conn_ops *ops = c->ops;
     void *user = c->user;
     /* With the user still set the idle list is left alone. */
@@ -61,7 +47,7 @@ static void fail(struct phone_conn *c, const char *reason) {
     if (user != NULL) ops->failed(user, reason);
 }
 
-static void free_when_alone(struct phone_conn *c) {
+void pc_free_when_alone(struct phone_conn *c) {
     if (!c->gone || c->resolving || c->posted) return;
     io_give(&c->worker->io, c->partial);
     c->worker->live--;
@@ -72,7 +58,7 @@ static void free_when_alone(struct phone_conn *c) {
 static void on_closed(struct stream *s) {
     struct phone_conn *c = of(s);
     c->gone = true;
-    free_when_alone(c);
+    pc_free_when_alone(c);
 }
 
 /* ---- answers ---- */
@@ -91,7 +77,7 @@ static size_t read_body(struct phone_conn *c, struct str data) {
         struct str piece;
         chunked_read(&c->chunked, &rest, &piece);
         if (c->chunked.state == CHUNKED_BAD) {
-            fail(c, "phone_bad_chunk");
+            pc_fail(c, "phone_bad_chunk");
             return data.len;
         }
         if (piece.len > 0) c->ops->body(c->user, piece);
@@ -136,15 +122,15 @@ static void on_head(struct phone_conn *c, struct str head, struct str rest) {
     struct response_view view;
     struct http_refusal refusal;
     if (!http_strict_response(head, c->head_request, &limits, headers, &view, &refusal)) {
-        fail(c, refusal.reason);
+        pc_fail(c, refusal.reason);
         return;
     }
     if (!http_parse_agrees_response(head, c->head_request, &view)) {
-        fail(c, "phone_parsers_differ");
+        pc_fail(c, "phone_parsers_differ");
         return;
     }
     if (view.status == 101) {
-        fail(c, "phone_upgrade_unasked");
+        pc_fail(c, "phone_upgrade_unasked");
         return;
     }
     http_scan_init(&c->scan);
@@ -180,8 +166,8 @@ static void on_head_octets(struct phone_conn *c, struct str data) {
     c->got_octets = true;
     switch (http_scan_response(&c->scan, text, &limits, &end, &refusal)) {
     case HTTP_HEAD_BAD:
-        fail(c, str_starts_with(str_of(refusal.reason), STR("head_")) ? "phone_head_too_large"
-                                                                      : "phone_bad_head");
+        pc_fail(c, str_starts_with(str_of(refusal.reason), STR("head_")) ? "phone_head_too_large"
+                                                                         : "phone_bad_head");
         return;
     case HTTP_HEAD_MORE:
         if (partial != NULL) return;
@@ -248,19 +234,19 @@ static void on_end(struct stream *s, enum stream_end why) {
     struct phone_conn *c = of(s);
     switch (c->state) {
     case PHONE_CONN_CONNECTING:
-        fail(c, "phone_unreachable");
+        pc_fail(c, "phone_unreachable");
         return;
     case PHONE_CONN_HANDSHAKE:
-        fail(c, handshake_reason(c));
+        pc_fail(c, handshake_reason(c));
         return;
     case PHONE_CONN_READY:
-        fail(c, "phone_closed");
+        pc_fail(c, "phone_closed");
         return;
     case PHONE_CONN_HEAD:
         if (c->got_octets)
-            fail(c, "phone_incomplete_head");
+            pc_fail(c, "phone_incomplete_head");
         else
-            fail(c, why == STREAM_END_RESET ? "phone_reset" : "phone_closed");
+            pc_fail(c, why == STREAM_END_RESET ? "phone_reset" : "phone_closed");
         return;
     case PHONE_CONN_BODY: {
         /* Without a length only close_notify tells the end from a cut (H14). */
@@ -269,7 +255,7 @@ static void on_end(struct stream *s, enum stream_end why) {
         if (c->finished || (c->body == RESPONSE_UNTIL_CLOSE && clean))
             answer_done(c);
         else
-            fail(c, "phone_incomplete");
+            pc_fail(c, "phone_incomplete");
         return;
     }
     case PHONE_CONN_CLOSED:
@@ -277,12 +263,15 @@ static void on_end(struct stream *s, enum stream_end why) {
     }
 }
 
-/* ---- opening ---- */
+/* ---- beginning ---- */
 
-static void on_open(struct stream *s) {
-    struct phone_conn *c = of(s);
+void pc_open(struct phone_conn *c) {
     c->state = PHONE_CONN_READY;
     c->ops->ready(c->user);
+}
+
+static void on_open(struct stream *s) {
+    pc_open(of(s));
 }
 
 static const struct stream_ops stream_ops = {
@@ -293,105 +282,6 @@ static const struct stream_ops stream_ops = {
     .on_end = on_end,
     .on_closed = on_closed,
 };
-
-static void on_connected(uv_connect_t *req, int status) {
-    struct phone_conn *c = container_of(req, struct phone_conn, connect);
-    if (c->state == PHONE_CONN_CLOSED) return;
-    if (status != 0) {
-        fail(c, status == UV_ECONNREFUSED ? "phone_refused" : "phone_unreachable");
-        return;
-    }
-    uv_tcp_nodelay(&c->stream.tcp, 1);
-    stream_read(&c->stream);
-    if (c->phone->tls == NULL) {
-        on_open(&c->stream);
-        return;
-    }
-    SSL *ssl = phone_tls_connect(c->phone->tls, c->phone->host);
-    if (ssl == NULL) {
-        fail(c, "phone_tls_failed");
-        return;
-    }
-    c->state = PHONE_CONN_HANDSHAKE;
-    stream_start_tls(&c->stream, ssl);
-}
-
-static void connect_to(struct phone_conn *c, struct sockaddr_storage *addr) {
-    if (addr->ss_family == AF_INET) {
-        struct sockaddr_in v4;
-        memcpy(&v4, addr, sizeof(v4));
-        v4.sin_port = htons(c->phone->port);
-        memcpy(addr, &v4, sizeof(v4));
-    } else {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, addr, sizeof(v6));
-        v6.sin6_port = htons(c->phone->port);
-        memcpy(addr, &v6, sizeof(v6));
-    }
-    int rc =
-        uv_tcp_connect(&c->connect, &c->stream.tcp, (const struct sockaddr *)addr, on_connected);
-    if (rc != 0) fail(c, "phone_unreachable");
-}
-
-static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found) {
-    struct phone_conn *c = container_of(req, struct phone_conn, resolve);
-    c->resolving = false;
-    if (c->state == PHONE_CONN_CLOSED) {
-        uv_freeaddrinfo(found);
-        free_when_alone(c);
-        return;
-    }
-    if (status != 0 || found == NULL) {
-        fail(c, "phone_name_unknown");
-        return;
-    }
-    struct sockaddr_storage addr = {0};
-    memcpy(&addr, found->ai_addr, found->ai_addrlen);
-    uv_freeaddrinfo(found);
-    connect_to(c, &addr);
-}
-
-static bool literal_address(struct str host, struct sockaddr_storage *addr) {
-    char text[64];
-    if (host.len >= sizeof(text)) return false;
-    memcpy(text, host.ptr, host.len);
-    text[host.len] = '\0';
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    if (uv_ip4_addr(text, 0, &v4) == 0) {
-        memcpy(addr, &v4, sizeof(v4));
-        return true;
-    }
-    if (uv_ip6_addr(text, 0, &v6) != 0) return false;
-    memcpy(addr, &v6, sizeof(v6));
-    return true;
-}
-
-void phone_conn_begin(struct phone_conn *c) {
-    c->posted = false;
-    if (c->state == PHONE_CONN_CLOSED) {
-        free_when_alone(c);
-        return;
-    }
-    struct sockaddr_storage addr = {0};
-    if (literal_address(c->phone->host, &addr)) {
-        connect_to(c, &addr);
-        return;
-    }
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    c->resolving = true;
-    if (uv_getaddrinfo(&c->worker->loop, &c->resolve, on_resolved, c->phone->host.ptr, NULL,
-                       &hints) != 0) {
-        c->resolving = false;
-        fail(c, "phone_name_unknown");
-    }
-}
-
-/* The first steps may fail at once; the user is told from the loop, not from inside
- * phone_conn_open. */
-static void begin(struct message *message) {
-    phone_conn_begin(container_of(message, struct phone_conn, message));
-}
 
 static void on_idle_too_long(struct timed *timed) {
     struct phone_conn *c = container_of(timed, struct phone_conn, timed);
@@ -415,27 +305,18 @@ struct phone_conn *phone_conn_new(struct worker *w, struct phone *phone,
     return c;
 }
 
-struct phone_conn *phone_conn_open(struct worker *w, struct phone *phone,
-                                   const struct phone_conn_ops *ops, void *user) {
-    struct phone_conn *c = phone_conn_new(w, phone, ops, user);
-    c->posted = true;
-    c->message.deliver = begin;
-    mailbox_post(&w->mailbox, &c->message);
-    return c;
-}
-
 void phone_conn_adopt(struct phone_conn *c, int fd, SSL *ssl) {
     if (uv_tcp_open(&c->stream.tcp, fd) != 0) {
         close(fd);
         SSL_free(ssl);
-        fail(c, "phone_closed");
+        pc_fail(c, "phone_closed");
         return;
     }
     c->used = true;
     c->reusable = true;
     stream_adopt(&c->stream, ssl);
     stream_read(&c->stream);
-    on_open(&c->stream);
+    pc_open(c);
 }
 
 void phone_conn_forget(struct phone_conn *c) {
@@ -446,82 +327,7 @@ void phone_conn_forget(struct phone_conn *c) {
 }
 
 void phone_conn_unpin(struct phone_conn *c) {
-    free_when_alone(c);
-}
-
-/* ---- lending ---- */
-
-/* Has the phone closed, or sent something, while nobody looked? The loop tells us soon after it
- * happens; this is for what it has not told yet, and not worth a system call on a connection used a
- * moment ago. */
-static bool is_alive(struct phone_conn *c, uint64_t now_ms) {
-    if (c->state != PHONE_CONN_READY || c->stream.ended || !c->reusable) return false;
-    if (now_ms - c->idle_since_ms < WORKER_TICK_MS) return true;
-    uv_os_fd_t fd;
-    char octet;
-    if (uv_fileno((const uv_handle_t *)&c->stream.tcp, &fd) != 0) return false;
-    ssize_t got = recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got < 0 && errno == EAGAIN;
-}
-
-/* The newest idle connection of this worker. */
-static struct phone_conn *unlink_idle(struct worker *w, struct phone *phone) {
-    struct phone_conn *found = NULL;
-    pthread_mutex_lock(&phone->lock);
-    for (struct phone_conn **at = &phone->idle; *at != NULL; at = &(*at)->idle_next) {
-        if ((*at)->worker != w) continue;
-        found = *at;
-        *at = found->idle_next;
-        break;
-    }
-    pthread_mutex_unlock(&phone->lock);
-    return found;
-}
-
-struct phone_conn *phone_conn_take(struct worker *w, struct phone *phone,
-                                   const struct phone_conn_ops *ops, void *user) {
-    struct phone_conn *c;
-    while ((c = unlink_idle(w, phone)) != NULL) {
-        c->ops = ops;
-        c->user = user;
-        c->timed.deadline_ms = 0;
-        if (is_alive(c, worker_now(w))) return c;
-        phone_conn_drop(c);
-    }
-    return NULL;
-}
-
-void phone_conn_close_idle(struct worker *w, struct phone *phone) {
-    bool more = true;
-    while (more) {
-        struct phone_conn *found = NULL;
-        pthread_mutex_lock(&phone->lock);
-        for (struct phone_conn *c = phone->idle; c != NULL && found == NULL; c = c->idle_next) {
-            if (c->worker == w) found = c;
-        }
-        pthread_mutex_unlock(&phone->lock);
-        more = found != NULL;
-        if (more) phone_conn_drop(found);
-    }
-}
-
-void phone_conn_give(struct phone_conn *c) {
-    if (!c->reusable || c->state != PHONE_CONN_READY || c->worker->stopping) {
-        phone_conn_drop(c);
-        return;
-    }
-    c->user = NULL;
-    stream_resume(&c->stream); /* what was held back is looked at before anybody else may use it */
-    if (!c->reusable || c->state != PHONE_CONN_READY) {
-        phone_conn_drop(c);
-        return;
-    }
-    c->idle_since_ms = worker_now(c->worker);
-    c->timed.deadline_ms = c->idle_since_ms + PHONE_IDLE_MS;
-    pthread_mutex_lock(&c->phone->lock);
-    c->idle_next = c->phone->idle;
-    c->phone->idle = c;
-    pthread_mutex_unlock(&c->phone->lock);
+    pc_free_when_alone(c);
 }
 
 /* ---- sending ---- */

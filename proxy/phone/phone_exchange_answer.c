@@ -1,0 +1,184 @@
+#include "proxy/base/log.h"
+#include "proxy/phone/phone_exchange_parts.h"
+
+static bool phone_may_be_open(const struct phone *phone) {
+    return !phone->login_required || phone->login == PHONE_LOGIN_NONE;
+}
+
+static const char *challenge_reason(enum phone_auth_verdict verdict) {
+    switch (verdict) {
+    case PHONE_AUTH_OK:
+        return NULL;
+    case PHONE_AUTH_WEAKER:
+        return "phone_not_hardened";
+    case PHONE_AUTH_NONE:
+        return "phone_challenge_missing";
+    case PHONE_AUTH_UNSUPPORTED:
+        return "phone_challenge_unsupported";
+    case PHONE_AUTH_MALFORMED:
+        return "phone_challenge_malformed";
+    }
+    return "phone_challenge_malformed";
+}
+
+/* Is this rejection the nonce's fault? With stale=true the phone says so; a nonce inherited from
+ * another connection may simply have died with it (R21). */
+static bool may_retry(const struct phone_exchange *px, const struct phone_login_memory *login,
+                      const struct phone_challenge *fresh) {
+    return !px->retried && (fresh->stale || login->inherited);
+}
+
+static void rejected(struct phone_exchange *px) {
+    bool opened = phone_login_end(px->phone, px->request.account, LOGIN_REJECTED,
+                                  worker_epoch_ms(px->worker));
+    px->trial = false;
+    if (opened)
+        log_event(LOG_ERROR, "phone.credentials_rejected", "phone=" STR_FMT " account=%s",
+                  STR_ARG(px->phone->id),
+                  px->request.account == ACCOUNT_ADMIN ? "admin_login" : "login");
+    px_memory(px)->known = false;
+    px_fail(px, "phone_credentials_rejected");
+}
+
+/* A 401: keep its challenge for the next attempt, or stop. */
+static void on_challenge(struct phone_exchange *px, const struct response_view *res) {
+    struct phone_login_memory *login = px_memory(px);
+    struct phone_challenge fresh = {.nc = 0};
+    enum phone_auth_verdict verdict = phone_auth_choose(
+        res->headers, res->header_count, px->phone->login, px->worker->hasher, &fresh);
+    bool naked = px_is_naked(px->attempt) || login->open;
+    if (!naked && !(verdict == PHONE_AUTH_OK && may_retry(px, login, &fresh))) {
+        /* Stale again and again is a fault of the phone's nonces, not of the password. */
+        if (verdict == PHONE_AUTH_OK && fresh.stale)
+            px_fail(px, "phone_always_stale");
+        else
+            rejected(px);
+        return;
+    }
+    if (verdict != PHONE_AUTH_OK) {
+        px_fail(px, challenge_reason(verdict));
+        return;
+    }
+    if (px->phone->realm.len > 0 && !str_equal(px->phone->realm, phone_challenge_realm(&fresh))) {
+        log_event(LOG_ERROR, "phone.realm_changed", "phone=" STR_FMT, STR_ARG(px->phone->id));
+        px_fail(px, "phone_realm_changed");
+        return;
+    }
+    bool sent_stream = px->attempt == ATTEMPT_REAL && px->request.stream_len > 0;
+    px->retried = px->retried || !naked;
+    *login = (struct phone_login_memory){.known = true, .challenge = fresh};
+    if (sent_stream)
+        px_fail(px, "phone_login_expired");
+    else
+        px->state = PX_DISCARD;
+}
+
+/* Any answer but 401 to a request that carried credentials shows that they were taken. */
+static bool login_accepted(struct phone_exchange *px, const struct response_view *res) {
+    struct phone_login_memory *login = px_memory(px);
+    if (login->open) return true;
+    phone_login_end(px->phone, px->request.account, LOGIN_ACCEPTED, worker_epoch_ms(px->worker));
+    px->trial = false;
+    login->inherited = false;
+    for (size_t i = 0; i < res->header_count; i++) {
+        if (!str_equal_icase(res->headers[i].name, STR("Authentication-Info"))) continue;
+        if (phone_auth_info(&login->challenge, res->headers[i].value)) continue;
+        log_event(LOG_ERROR, "phone.rspauth_wrong", "phone=" STR_FMT, STR_ARG(px->phone->id));
+        px_fail(px, "phone_rspauth_wrong");
+        return false;
+    }
+    return true;
+}
+
+static void give_head(struct phone_exchange *px, const struct response_view *res) {
+    px->state = PX_ANSWER;
+    px_set_deadline(px, px->timeouts.stall_ms);
+    if (px->owner != NULL) px->events->head(px->owner, res);
+}
+
+/* An answer to a request without credentials that was no 401: the phone is open. */
+static void on_open_phone(struct phone_exchange *px, const struct response_view *res) {
+    if (!phone_may_be_open(px->phone)) {
+        log_event(LOG_ERROR, "phone.not_hardened", "phone=" STR_FMT " status=%u",
+                  STR_ARG(px->phone->id), res->status);
+        px_fail(px, "phone_not_hardened");
+        return;
+    }
+    px_memory(px)->open = true;
+    if (px->attempt == ATTEMPT_NAKED)
+        give_head(px, res);
+    else
+        px->state = PX_DISCARD;
+}
+
+void px_on_head(void *user, const struct response_view *res) {
+    struct phone_exchange *px = user;
+    px->times.first_byte_ms = (int64_t)(worker_now(px->worker) - px->sent_ms);
+    px->discarded = 0;
+    px_set_deadline(px, px->timeouts.stall_ms);
+    if (res->status == 401) {
+        on_challenge(px, res);
+        return;
+    }
+    if (px_is_naked(px->attempt)) {
+        on_open_phone(px, res);
+        return;
+    }
+    if (!login_accepted(px, res)) return;
+    if (px->attempt == ATTEMPT_PROBE) {
+        px->nonce_shown = true;
+        px->state = PX_DISCARD;
+    } else {
+        give_head(px, res);
+    }
+}
+
+void px_on_body(void *user, struct str data) {
+    struct phone_exchange *px = user;
+    uint64_t stall = px->owner != NULL ? px->timeouts.stall_ms : PHONE_ORPHAN_MS;
+    px_set_deadline(px, stall);
+    if (px->state == PX_ANSWER && px->owner != NULL) {
+        px->events->body(px->owner, data);
+        return;
+    }
+    px->discarded += data.len;
+    if (px->discarded > PHONE_DISCARD_BYTES) px_fail(px, "phone_page_too_large");
+}
+
+/* The page of a 401 or probe is read: the next attempt, on this connection or a new one that takes
+ * the challenge over. */
+static void next_attempt(struct phone_exchange *px) {
+    struct phone_conn *old = px->conn;
+    if (old->reusable) {
+        px_attempt(px);
+        return;
+    }
+    struct phone_login_memory login = *px_memory(px);
+    old->logins[px->request.account].known = false; /* it goes with us, not into the spare place */
+    px_release_conn(px, false);
+    px_connect(px, true);
+    if (px->state == PX_CONNECTING) *px_memory(px) = login;
+}
+
+void px_on_done(void *user) {
+    struct phone_exchange *px = user;
+    if (px->state == PX_DISCARD && px->owner != NULL) {
+        next_attempt(px);
+        return;
+    }
+    void *owner = px->owner;
+    const struct phone_events *events = px->events;
+    px->owner = NULL;
+    px_finish(px, px->stream_left == 0);
+    if (owner != NULL) events->done(owner);
+}
+
+void px_on_batch(void *user) {
+    struct phone_exchange *px = user;
+    if (px->state == PX_ANSWER && px->owner != NULL) px->events->batch(px->owner);
+}
+
+void px_on_writable(void *user) {
+    struct phone_exchange *px = user;
+    if (px->stream_left > 0 && px->owner != NULL) px->events->sendable(px->owner);
+}

@@ -1,0 +1,120 @@
+#include <string.h>
+
+#include "policy/base/bytes.h"
+#include "proxy/phone/phone_exchange_parts.h"
+
+static bool is_probe(enum px_attempt a) {
+    return a == ATTEMPT_PROBE || a == ATTEMPT_NAKED_PROBE;
+}
+
+bool px_is_naked(enum px_attempt a) {
+    return a == ATTEMPT_NAKED || a == ATTEMPT_NAKED_PROBE;
+}
+
+static bool write_authorization(struct phone_exchange *px, struct str method, struct str target,
+                                struct outbuf *out) {
+    struct phone_login_memory *login = px_memory(px);
+    if (px_is_naked(px->attempt) || login->open) return true;
+    const struct phone_account *account = &px->phone->accounts[px->request.account];
+    uint8_t random[16];
+    worker_random(px->worker, random, sizeof(random));
+    return phone_auth_answer(&login->challenge, px->worker->hasher, account->user,
+                             account->password, method, target, random, out);
+}
+
+static bool write_head(struct phone_exchange *px, struct outbuf *out) {
+    bool probe = is_probe(px->attempt);
+    struct str method = probe ? STR("GET") : px->request.method;
+    struct str target = probe ? STR("/") : px->request.target;
+    outbuf_put(out, method);
+    outbuf_char(out, ' ');
+    outbuf_put(out, target);
+    outbuf_put(out, STR(" HTTP/1.1\r\nHost: "));
+    outbuf_put(out, px->phone->authority);
+    outbuf_put(out, STR("\r\n"));
+    if (px->request.keep_alive || probe) outbuf_put(out, STR("Connection: keep-alive\r\n"));
+    if (!write_authorization(px, method, target, out)) return false;
+    if (!probe) {
+        outbuf_put(out, px->request.fields);
+        if (px->request.has_length) {
+            outbuf_put(out, STR("Content-Length: "));
+            outbuf_u64(out,
+                       px->request.stream_len > 0 ? px->request.stream_len : px->request.body_len);
+            outbuf_put(out, STR("\r\n"));
+        }
+    }
+    outbuf_put(out, STR("\r\n"));
+    return !out->full;
+}
+
+static void send_attempt(struct phone_exchange *px, enum px_attempt what) {
+    struct io_buf *buf = io_take(&px->worker->io);
+    struct outbuf out;
+    outbuf_init(&out, buf->data, sizeof(buf->data));
+    px->attempt = what;
+    if (!write_head(px, &out)) {
+        io_give(&px->worker->io, buf);
+        px_fail(px, out.full ? "phone_request_too_large" : "phone_credentials_unusable");
+        return;
+    }
+    bool probe = is_probe(what);
+    struct str body = probe ? STR_NONE : (struct str){px->request.body, px->request.body_len};
+    px->state = PX_SENT;
+    px->sent_ms = worker_now(px->worker);
+    px_set_deadline(px, px->timeouts.first_byte_ms);
+    struct str head = outbuf_str(&out);
+    if (body.len > 0 && body.len <= sizeof(buf->data) - out.len) { /* one record, one segment */
+        outbuf_put(&out, body);
+        head = outbuf_str(&out);
+        body = STR_NONE;
+    }
+    phone_conn_send(px->conn, head, body, !probe && px->request.head_request);
+    bytes_wipe(buf->data, out.len < 1024 ? out.len : 1024);
+    io_give(&px->worker->io, buf);
+    if (px->state == PX_SENT && what == ATTEMPT_REAL && px->stream_left > 0 && px->owner != NULL)
+        px->events->sendable(px->owner);
+}
+
+/* Credentials are at hand: may they be sent, and is the nonce sure enough for what cannot be sent
+ * twice? */
+static void attempt_with_login(struct phone_exchange *px) {
+    if (px_memory(px)->open) {
+        send_attempt(px, ATTEMPT_REAL);
+        return;
+    }
+    bool sure = px->request.stream_len == 0 || px->nonce_shown;
+    uint64_t now = worker_epoch_ms(px->worker);
+    if (px->trial) { /* the retry of our own trial: nobody else to wait for */
+        send_attempt(px, sure ? ATTEMPT_REAL : ATTEMPT_PROBE);
+        return;
+    }
+    switch (phone_login_begin(px->phone, px->request.account, &px->waiter, now)) {
+    case LOGIN_STOPPED:
+        px_fail(px, "phone_credentials_rejected");
+        return;
+    case LOGIN_WAIT:
+        px->state = PX_WAIT_LOGIN;
+        px_set_deadline(px, px->timeouts.queue_ms);
+        return;
+    case LOGIN_TRIAL:
+        px->trial = true;
+        break;
+    case LOGIN_GO:
+        break;
+    }
+    send_attempt(px, sure ? ATTEMPT_REAL : ATTEMPT_PROBE);
+}
+
+void px_attempt(struct phone_exchange *px) {
+    struct phone_login_memory *login = px_memory(px);
+    if (!login->known && !login->open && !px->conn->used &&
+        phone_spare_take(px->phone, px->request.account, &login->challenge,
+                         worker_epoch_ms(px->worker))) {
+        login->known = true;
+        login->inherited = true;
+    }
+    if (login->known || login->open)
+        attempt_with_login(px);
+    else
+        send_attempt(px, px->request.plain ? ATTEMPT_NAKED : ATTEMPT_NAKED_PROBE);
+}
