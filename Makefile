@@ -50,7 +50,7 @@ endif
 # pkg-config is asked at the first use and once: `make test` and `make demo` install it before that.
 PKG_CFLAGS   = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS     = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
-CPPFLAGS_ALL = -D_GNU_SOURCE -DPHONEGATE_VERSION='"$(VERSION)"' -DPHONEGATE_PREFIX='"$(PREFIX)"' -I. \
+CPPFLAGS_ALL = -D_GNU_SOURCE -DPHONEGATE_VERSION='"$(VERSION)"' -I. \
                -isystem $(LLHTTP_INCLUDE) $(PKG_CFLAGS)
 CFLAGS_ALL   = -std=c11 $(OPT) $(WARN) $(CFLAGS)
 LIBS         = $(PKG_LIBS) $(LLHTTP_LIBS) -lpthread
@@ -199,7 +199,7 @@ bench-run: build/phonegate $(BENCH_BIN)
 	$(foreach v,ROUNDS SECONDS_EACH SCENARIOS PEERS,$(if $($(v)),$(v)="$($(v))")) $(PYTHON) tests/bench/run.py $(BENCH_ARGS)
 demo: ## a working gate in front of three simulated phones
 	@deploy/install-deps.sh demo
-	@$(MAKE) build/phonegate
+	@$(MAKE) -j$$(nproc) build/phonegate
 	@exec $(PYTHON) deploy/demo.py $(DEMO_ARGS)
 
 MAN := $(wildcard deploy/man/*.[158])
