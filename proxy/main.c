@@ -67,9 +67,9 @@ static int unknown_command(const char *name) {
 
 static int cmd_help(int argc, char **argv) {
     const char *file = NULL, *word = NULL;
-    const struct cmd_option options[] = {{"-c", &file}};
-    size_t words;
-    if (!cmd_args(argc, argv, options, ARRAY_LEN(options), &word, 1, &words)) return CMD_USAGE;
+    const struct cmd_option options[] = {{"-c", &file}, {NULL, NULL}};
+    size_t words = 1;
+    if (!cmd_args(argc, argv, options, &word, &words)) return CMD_USAGE;
     if (words == 0) {
         print_commands(stdout);
         return CMD_FINE;

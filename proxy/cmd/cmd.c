@@ -4,30 +4,36 @@
 #include <string.h>
 #include <unistd.h>
 
+void cmd_complain(const char *command, const char *format, va_list args) {
+    char *text;
+    ENSURE(vasprintf(&text, format, args) >= 0);
+    fprintf(stderr, "phonegate %s: ", command);
+    cmd_print(stderr, str_of(text));
+    fputc('\n', stderr);
+    free(text);
+}
+
 int cmd_usage_error(const char *command, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "phonegate %s: ", command);
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "\ntry: phonegate help %s\n", command);
+    cmd_complain(command, format, args);
     va_end(args);
+    fprintf(stderr, "try: phonegate help %s\n", command);
     return CMD_USAGE;
 }
 
-static const struct cmd_option *find_option(const struct cmd_option *options, size_t count,
-                                            struct str name) {
-    for (size_t i = 0; i < count; i++)
-        if (str_equal(str_of(options[i].name), name)) return &options[i];
+static const struct cmd_option *find_option(const struct cmd_option *options, struct str name) {
+    for (; options->name != NULL; options++)
+        if (str_equal(str_of(options->name), name)) return options;
     return NULL;
 }
 
 /* Take the option at argv[*at]: "--name value" or "--name=value". */
-static bool take_option(int argc, char **argv, int *at, const struct cmd_option *options,
-                        size_t count) {
+static bool take_option(int argc, char **argv, int *at, const struct cmd_option *options) {
     struct str text = str_of(argv[*at]);
     size_t equals = text.ptr[1] == '-' ? str_find(text, '=', 0) : text.len;
     struct str name = str_part(text, 0, equals);
-    const struct cmd_option *option = find_option(options, count, name);
+    const struct cmd_option *option = find_option(options, name);
     if (option == NULL) {
         (void)cmd_usage_error(argv[0], "unknown option %s", argv[*at]);
         return false;
@@ -47,20 +53,21 @@ static bool take_option(int argc, char **argv, int *at, const struct cmd_option 
     return true;
 }
 
-bool cmd_args(int argc, char **argv, const struct cmd_option *options, size_t option_count,
-              const char **words, size_t max_words, size_t *word_count) {
+bool cmd_args(int argc, char **argv, const struct cmd_option *options, const char **words,
+              size_t *count) {
     bool only_words = false;
-    *word_count = 0;
+    size_t room = *count;
+    *count = 0;
     for (int i = 1; i < argc; i++) {
         if (!only_words && strcmp(argv[i], "--") == 0) {
             only_words = true;
         } else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
-            if (!take_option(argc, argv, &i, options, option_count)) return false;
-        } else if (*word_count == max_words) {
+            if (!take_option(argc, argv, &i, options)) return false;
+        } else if (*count == room) {
             (void)cmd_usage_error(argv[0], "too many arguments: %s", argv[i]);
             return false;
         } else {
-            words[(*word_count)++] = argv[i];
+            words[(*count)++] = argv[i];
         }
     }
     return true;

@@ -5,6 +5,7 @@
 #ifndef PROXY_CMD_CMD_H
 #define PROXY_CMD_CMD_H
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "proxy/config/config.h"
@@ -31,17 +32,21 @@ struct cmd_entry {
     const char *help;  /* for `help COMMAND` */
 };
 
-/* One option with a value. */
+/* One option with a value; a table of them ends with a NULL name. */
 struct cmd_option {
     const char *name;   /* "-c" or "--user" */
     const char **value; /* set to the value, which stays in argv */
 };
 
-/* Sort argv into options and other words. False after a message on standard error: CMD_USAGE. */
-MUST_USE bool cmd_args(int argc, char **argv, const struct cmd_option *options, size_t option_count,
-                       const char **words, size_t max_words, size_t *word_count);
+/* Sort argv into options and other words, of which *count fit into `words`; *count is how many
+ * there are afterwards. False after a message on standard error: CMD_USAGE. */
+MUST_USE bool cmd_args(int argc, char **argv, const struct cmd_option *options, const char **words,
+                       size_t *count);
 
-/* "phonegate NAME: TEXT" on standard error; returns CMD_USAGE. */
+/* "phonegate COMMAND: TEXT" on standard error, without control characters. */
+void cmd_complain(const char *command, const char *format, va_list args) PRINTF_LIKE(2, 0);
+
+/* The same, and where to find help; returns CMD_USAGE. */
 int cmd_usage_error(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* A config_report that prints "FILE:LINE: error: TEXT" to standard error and counts. */

@@ -32,10 +32,11 @@ static bool read_question(int argc, char **argv, struct question *q) {
         {"--phone", &q->phone},
         {"--body", &q->body_file},
         {"--content-type", &q->content_type},
+        {NULL, NULL},
     };
     const char *words[2] = {NULL, NULL};
-    size_t count;
-    if (!cmd_args(argc, argv, options, ARRAY_LEN(options), words, 2, &count)) return false;
+    size_t count = ARRAY_LEN(words);
+    if (!cmd_args(argc, argv, options, words, &count)) return false;
     q->method = words[0];
     q->target = words[1];
     const char *problem = NULL;

@@ -3,9 +3,9 @@
 
 int cmd_serve(int argc, char **argv) {
     const char *file = NULL;
-    const struct cmd_option options[] = {{"-c", &file}};
-    size_t words;
-    if (!cmd_args(argc, argv, options, ARRAY_LEN(options), NULL, 0, &words)) return CMD_USAGE;
+    const struct cmd_option options[] = {{"-c", &file}, {NULL, NULL}};
+    size_t words = 0;
+    if (!cmd_args(argc, argv, options, NULL, &words)) return CMD_USAGE;
     if (file == NULL) file = CMD_DEFAULT_FILE;
     struct cmd_problems problems = {0};
     struct config *config;

@@ -31,9 +31,7 @@ static int refuse(const char *format, ...) PRINTF_LIKE(1, 2);
 static int refuse(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "phonegate user: ");
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "\n");
+    cmd_complain("user", format, args);
     va_end(args);
     return CMD_NO;
 }
@@ -257,10 +255,10 @@ static int run(struct job *job) {
 
 int cmd_user(int argc, char **argv) {
     const char *file = NULL, *words[2] = {NULL, NULL};
-    const struct cmd_option options[] = {{"-c", &file}};
-    size_t count;
+    const struct cmd_option options[] = {{"-c", &file}, {NULL, NULL}};
+    size_t count = ARRAY_LEN(words);
     struct job job = {.file = {.lock = -1}};
-    if (!cmd_args(argc, argv, options, ARRAY_LEN(options), words, 2, &count)) return CMD_USAGE;
+    if (!cmd_args(argc, argv, options, words, &count)) return CMD_USAGE;
     if (!action_from(words[0], &job.action))
         return cmd_usage_error(argv[0], "add, passwd, remove or list?");
     if ((count == 2) == (job.action == ACTION_LIST))

@@ -13,7 +13,7 @@ struct grant_draft {
 #define AT(field) offsetof(struct grant_draft, field)
 #define LIST(key, must, field, count)                                                              \
     {                                                                                              \
-        .name = key, .type = READER_STRS, .required = must, .offset = AT(field),                   \
+        .name = (key), .type = READER_STRS, .required = (must), .offset = AT(field),               \
         .count_offset = AT(count)                                                                  \
     }
 static const struct reader_key grant_keys[] = {

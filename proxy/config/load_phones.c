@@ -11,9 +11,9 @@ struct phone_draft {
 
 #define AT(field) offsetof(struct phone_draft, field)
 #define STRING(key, must, field)                                                                   \
-    { .name = key, .type = READER_STR, .required = must, .offset = AT(field) }
+    { .name = (key), .type = READER_STR, .required = (must), .offset = AT(field) }
 #define GROUP(key, field)                                                                          \
-    { .name = key, .type = READER_GROUP, .offset = AT(field) }
+    { .name = (key), .type = READER_GROUP, .offset = AT(field) }
 static const struct reader_key phone_keys[] = {
     STRING("id", true, id),
     STRING("name", false, name),

@@ -54,7 +54,7 @@ static const struct reader_key profile_keys[] = {
 #define AT(field) offsetof(struct rule_draft, field)
 #define LIST(key, must, low, field, count)                                                         \
     {                                                                                              \
-        .name = key, .type = READER_STRS, .required = must, .min = low, .offset = AT(field),       \
+        .name = (key), .type = READER_STRS, .required = (must), .min = (low), .offset = AT(field), \
         .count_offset = AT(count)                                                                  \
     }
 static const struct reader_key rule_keys[] = {

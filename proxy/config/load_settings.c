@@ -11,16 +11,19 @@
 
 /* Rows of the tables below: range and default of a number, all in the unit of its name. */
 #define NUMBER(key, kind, field, low, high, value)                                                 \
-    { .name = key, .type = kind, .offset = CONFIG(field), .min = low, .max = high, .absent = value }
+    {                                                                                              \
+        .name = (key), .type = (kind), .offset = CONFIG(field), .min = (low), .max = (high),       \
+        .absent = (value)                                                                          \
+    }
 #define STRING(key, must, field)                                                                   \
-    { .name = key, .type = READER_STR, .required = must, .offset = DRAFT(field) }
+    { .name = (key), .type = READER_STR, .required = (must), .offset = DRAFT(field) }
 #define STRINGS(key, must, field, count)                                                           \
     {                                                                                              \
-        .name = key, .type = READER_STRS, .required = must, .min = 1, .offset = DRAFT(field),      \
+        .name = (key), .type = READER_STRS, .required = (must), .min = 1, .offset = DRAFT(field),  \
         .count_offset = DRAFT(count)                                                               \
     }
 #define GROUP(key, must, table)                                                                    \
-    { .name = key, .type = READER_GROUP, .required = must, .members = table }
+    { .name = (key), .type = READER_GROUP, .required = (must), .members = (table) }
 #define END                                                                                        \
     { .name = NULL }
 
