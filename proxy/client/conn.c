@@ -138,7 +138,10 @@ static void begin_exchange(struct conn *c, size_t end, const struct http_refusal
 static bool read_head(struct conn *c) {
     if (c->in_len == 0) return false;
     struct config_limits const *l = limits_of(c);
-    struct http_limits limits = {l->header_bytes, l->headers, l->target_bytes};
+    /* A reload may raise the limit while a head arrives: what the buffer was made for stands. */
+    size_t room = c->in_cap - IO_BUF_SIZE;
+    struct http_limits limits = {l->header_bytes < room ? l->header_bytes : room, l->headers,
+                                 l->target_bytes};
     struct http_refusal refusal;
     size_t end = 0;
     switch (http_scan_request(&c->scan, (struct str){c->in, c->in_len}, &limits, &end, &refusal)) {

@@ -14,8 +14,15 @@ static void body_failed(struct exchange *x, unsigned status, const char *reason)
         phone_exchange_detach(x->px);
         exchange_note_phone(x);
     }
-    if (x->answer == ANSWER_NONE) respond_status(x, status, reason);
     x->body_mode = BODY_DRAIN;
+    if (x->answer == ANSWER_NONE) {
+        respond_status(x, status, reason);
+    } else if (x->answer == ANSWER_HEAD) { /* the phone answers early and the upload fails: nothing
+                                              can end this well */
+        x->outcome = "failed";
+        x->reason = reason;
+        conn_abort(x->conn, reason);
+    }
 }
 
 static bool grow(struct exchange *x, size_t need) {

@@ -129,10 +129,6 @@ static void on_head(struct phone_conn *c, struct str head, struct str rest) {
         pc_fail(c, "phone_parsers_differ");
         return;
     }
-    if (view.status == 101) {
-        pc_fail(c, "phone_upgrade_unasked");
-        return;
-    }
     http_scan_init(&c->scan);
     if (view.status >= 200) {
         c->state = PHONE_CONN_BODY;
@@ -143,6 +139,8 @@ static void on_head(struct phone_conn *c, struct str head, struct str rest) {
         chunked_init(&c->chunked);
         c->ops->head(c->user, &view);
         on_body(c, rest);
+    } else if (++c->interim > PHONE_INTERIM_MAX) {
+        pc_fail(c, "phone_too_many_interim");
     } else if (rest.len > 0) { /* an interim answer: the real one follows */
         c->stream.ops->on_data(&c->stream, rest);
     }
@@ -337,6 +335,7 @@ void phone_conn_send(struct phone_conn *c, struct str head, struct str body, boo
     c->state = PHONE_CONN_HEAD;
     c->head_request = head_request;
     c->got_octets = false;
+    c->interim = 0;
     http_scan_init(&c->scan);
     stream_write(&c->stream, head);
     if (body.len > 0) stream_write(&c->stream, body);

@@ -17,6 +17,8 @@
 /* What we read of a phone's head before it is refused. */
 #define PHONE_HEAD_BYTES 16384
 #define PHONE_HEADERS    100
+/* Interim answers (1xx) in front of one answer. */
+#define PHONE_INTERIM_MAX 8
 
 struct phone_conn_ops {
     void (*ready)(void *user);
@@ -72,6 +74,7 @@ struct phone_conn {
     int parcel_fd;               /* and what arrives there; -1: none */
     SSL *parcel_ssl;
     bool head_request;
+    unsigned interim; /* answers 1xx seen */
     struct http_scan scan;
     struct io_buf *partial; /* octets of a head that is not complete */
     enum response_body body;
