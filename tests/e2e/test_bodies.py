@@ -73,7 +73,7 @@ def test_back_pressure_with_a_slow_phone(site, client):
     assert client.read().status == 200
     before = memory_kib(site)
     body = expected(BIG)
-    target = "/phone/101/update.htm"
+    target = "/phone/101/contacts.htm"
     client.send(head("POST", target, headers=[
         digest.header("POST", target), ("Content-Type", "application/octet-stream"),
         ("Content-Length", str(BIG))]))
@@ -170,7 +170,7 @@ def test_client_that_leaves_in_the_middle_frees_the_phone(site):
 
 def test_client_that_leaves_with_half_a_body_frees_the_phone(site):
     phone = site.phones["101"]
-    target = "/phone/101/update.htm"
+    target = "/phone/101/contacts.htm"
     with Client(site.port) as c:
         digest = login(site, c)
         c.send(head("POST", target, headers=[

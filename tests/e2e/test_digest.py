@@ -8,6 +8,7 @@ import pytest
 
 import rawhttp
 from digestclient import Digest, Session, challenges
+from gate import shown
 
 GATE = {"digest": {"algorithms": ["SHA-256", "MD5"], "nonce_lifetime_s": 300}}
 PAGE = "/phone/101/info.htm"
@@ -64,7 +65,7 @@ def test_V27_every_stranger_gets_the_same_answer(site, client):
     for target in (PAGE, "/phone/999/info.htm", "/nothing", "/"):
         answer = ask(client, "GET", target)
         assert answer.status == 401
-        bodies.add(answer.body)
+        bodies.add(shown(answer))
     assert len(bodies) == 1
     assert site.phones["101"].counters()["requests"] == 0
 
@@ -127,7 +128,7 @@ def test_V25_V26_unknown_user_looks_like_a_wrong_password(site, client):
     nobody.challenge = right.challenge
     first = ask(client, "GET", PAGE, right.header("GET", PAGE))
     second = ask(client, "GET", PAGE, nobody.header("GET", PAGE, nc="00000007"))
-    assert first.status == second.status == 401 and first.body == second.body
+    assert first.status == second.status == 401 and shown(first) == shown(second)
     shape = [[n for n, _ in a.headers] for a in (first, second)]
     assert shape[0] == shape[1]
     # The name of nobody may be a password: not in clear.
