@@ -159,7 +159,7 @@ class Phone:
 
 # --- certificates ------------------------------------------------------------------------------
 
-NAMES = ["gate.localhost", "localhost", "*.phones.localhost", "127.0.0.1", "::1"]
+NAMES = ["gate.localhost", "gate.example.com", "localhost", "*.phones.localhost", "127.0.0.1", "::1"]
 
 
 def make_ca(directory, names=None):
@@ -247,7 +247,7 @@ class Gate:
             "https": {"listen": [self._address(self.port)], "certificate": "tls/gate.crt",
                       "key": "tls/gate.key"},
             "http": {"listen": [self._address(self.http_port)], "answer": http_answer},
-            "host": ["gate.localhost", "localhost"],
+            "host": ["gate.localhost", "localhost", "gate.example.com"],
             "users_file": "users", "grants": grants,
             "phones": tuple(self._phone(i, p) for i, p in self.phones.items()),
             "profiles_dir": ROOT / "policy" / "profiles",

@@ -148,8 +148,10 @@ def test_a_silent_handshake_is_ended(new_gate):
 
 
 def test_T03_K05_hsts_only_over_tls(site, sign_in):
-    answer = sign_in(site, "bob").get(PAGE)
+    answer = sign_in(site, "bob", "gate.example.com").get(PAGE)
     assert "max-age=" in answer.one("strict-transport-security")
+    # On localhost other programs live, too.
+    assert not sign_in(site, "bob").get(PAGE).all("strict-transport-security")
     with Client(site.http_port, plain=True) as c:
         c.send(head("GET", "/"))
         assert not c.read().all("strict-transport-security")
