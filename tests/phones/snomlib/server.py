@@ -318,9 +318,12 @@ class Phone:
             headers.append(("Connection", "keep-alive" if keep else "close"))
         return wire.head_octets(self.switches["version"], answer.status, answer.reason, headers)
 
-    def _fault(self, req):
+    def _fault(self, req, status):
+        """Challenges stay healthy, unless fault_path is "401": then they alone are broken."""
         name, path = self.switches["fault"], self.switches["fault_path"]
-        if not name or (path and req.target.partition("?")[0] != path):
+        if not name or (status == 401) != (path == "401"):
+            return None
+        if path not in ("", "401") and req.target.partition("?")[0] != path:
             return None
         with self.lock:
             if self.fault_left == 0:
@@ -339,7 +342,7 @@ class Phone:
         if ticket["garbled"]:
             head = wire.garble(head)
         body = b"" if req.method == "HEAD" or answer.status in (204, 304) else answer.body
-        fault = self._fault(req) if answer.status != 401 or self.switches["fault_path"] else None
+        fault = self._fault(req, answer.status)
         if fault:
             def alive(seconds):
                 return not link.peer_gone(seconds)

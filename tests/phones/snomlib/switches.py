@@ -39,7 +39,7 @@ DEFAULTS = {
     "pcap_bytes": 4096,         # length of /trace.pcap
     # faults: see faults.py
     "fault": "",
-    "fault_path": "",           # only for this path
+    "fault_path": "",           # only for this path; "401": only for challenges
     "fault_count": 0,           # so many times, then healthy; 0: always
     "fault_ms": 30000,          # how long a stall lasts
     "drip_ms": 20,
