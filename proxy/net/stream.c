@@ -148,6 +148,7 @@ void stream_feed(struct stream *s, struct str octets) {
     save_rest(s);
     s->cipher = STR_NONE;
     s->feeding = false;
+    if (s->unsent > 0) stream_flush(s); /* alerts that OpenSSL wrote while it read */
     if (s->state != STREAM_CLOSED) s->ops->on_batch(s);
 }
 
