@@ -182,7 +182,7 @@ static void on_phone_done(void *owner) {
 static void on_phone_failed(void *owner, unsigned status, const char *reason) {
     struct exchange *x = owner;
     exchange_note_phone(x);
-    if (x->answer == ANSWER_NONE) {
+    if (x->answer == ANSWER_NONE || respond_take_back(x)) {
         respond_status(x, status, reason);
         conn_advance(x->conn);
         return;

@@ -260,6 +260,14 @@ void respond_continue(struct exchange *x) {
 
 /* ---- a phone's answer ---- */
 
+bool respond_take_back(struct exchange *x) {
+    if (x->answer != ANSWER_HEAD || x->plain == NULL || x->plain->len != x->bytes_out) return false;
+    x->plain->len = 0;
+    x->bytes_out = 0;
+    x->answer = ANSWER_NONE;
+    return true;
+}
+
 static enum answer_framing choose_framing(const struct exchange *x,
                                           const struct response_view *res) {
     switch (res->body) {
