@@ -344,6 +344,8 @@ class Phone:
         body = b"" if req.method == "HEAD" or answer.status in (204, 304) else answer.body
         fault = self._fault(req, answer.status)
         if fault:
+            link.before_reset = lambda: self.counters.leave(ticket)
+
             def alive(seconds):
                 return not link.peer_gone(seconds)
             return fault(link, head, body, self.switches, alive) and keep

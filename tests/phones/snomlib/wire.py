@@ -42,6 +42,7 @@ class Link:
         self.sock = sock
         self.number = number
         self.buf = b""
+        self.before_reset = None
 
     def fill(self):
         """One more read: at most one TLS record. False at the end."""
@@ -85,6 +86,8 @@ class Link:
 
     def reset(self):
         """RST instead of FIN."""
+        if self.before_reset:
+            self.before_reset()
         try:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.sock.close()
