@@ -35,9 +35,9 @@ class Browser:
         ours_out, theirs_in = os.pipe()[::-1]
         theirs_out, ours_in = os.pipe()[::-1]
         self.out, self.inp = ours_out, ours_in
-        # The browser reads commands from descriptor 3 and writes to 4.
+        # It reads commands from descriptor 3 and writes to 4. (dash knows only one-digit ones.)
         self.process = subprocess.Popen(
-            ["sh", "-c", 'exec "$0" "$@" 3<&%d 4>&%d' % (theirs_in, theirs_out), program(), *FLAGS,
+            ["bash", "-c", 'exec "$0" "$@" 3<&%d 4>&%d' % (theirs_in, theirs_out), program(), *FLAGS,
              "--user-data-dir=" + self.profile, "about:blank"],
             pass_fds=(theirs_in, theirs_out), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)

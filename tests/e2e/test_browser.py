@@ -73,7 +73,7 @@ def test_frames_in_path_mode(new_gate, new_phone, browse):
     gate = new_gate({"101": phone})
     b = browse(gate, "alice")
     b.open("https://gate.localhost:%d/phone/101/frames.htm" % gate.port)
-    assert b.run("[...frames].map(f => f.location.pathname)") == ["/phone/101/adr.htm",
+    assert b.run("Array.from(frames, f => f.location.pathname)") == ["/phone/101/adr.htm",
                                                                    "/phone/101/info.htm"]
 
 
