@@ -125,7 +125,9 @@ static int replace(const struct job *job, struct str lines) {
     bytes_wipe(text, len);
     free(text);
     if (good && is_new && geteuid() == 0)
-        fprintf(stderr, "note: %s is new and belongs to root: chown it to the user of the gate\n",
+        fprintf(stderr,
+                "note: %s is new and only root can read it; the gate must: chgrp phonegate and "
+                "chmod 640\n",
                 job->file.path);
     return good ? CMD_FINE : refuse("%s", error);
 }
