@@ -1,4 +1,3 @@
-"""What the lint scripts share: the root and the list of C files."""
 import pathlib
 import subprocess
 

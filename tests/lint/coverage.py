@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """After the unit tests of a coverage build: lines and branches reached, per file of policy and certs.
 
 Exit status 1 when policy as a whole is below 95 % of its lines. Branches are shown to be read.

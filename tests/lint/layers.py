@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Modules stand in one linear order (layers.txt); a file includes only modules above its own."""
 import re
 import sys

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What the object files say: policy is pure, nothing keeps mutable data outside a stack or a heap.
 
 objects.py purity    libpolicy.a needs nothing that is not in purity.txt
