@@ -10,24 +10,33 @@
 #define KEYS_MAX    32
 #define KEY_MAX_LEN 64
 
-/* JSON string contents (RFC 8259 section 7); octets that are not UTF-8 become U+FFFD, so a record
- * is always readable. */
-static void put_escaped(struct outbuf *out, struct str s) {
-    bool utf8 = str_is_utf8(s);
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c == '"' || c == '\\') {
-            outbuf_char(out, '\\');
-            outbuf_char(out, (char)c);
-        } else if (c < 0x20 || c == 0x7f) {
-            outbuf_put(out, STR("\\u00"));
-            outbuf_hex(out, &c, 1);
-        } else if (c >= 0x80 && !utf8) {
-            outbuf_put(out, STR("\\ufffd"));
-        } else {
-            outbuf_char(out, (char)c);
-        }
+static bool is_plain(unsigned char c) {
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+static void put_octet(struct outbuf *out, unsigned char c, bool utf8) {
+    if (c == '"' || c == '\\') {
+        outbuf_char(out, '\\');
+        outbuf_char(out, (char)c);
+    } else if (c < 0x20 || c == 0x7f) {
+        outbuf_put(out, STR("\\u00"));
+        outbuf_hex(out, &c, 1);
+    } else if (c >= 0x80 && !utf8) {
+        outbuf_put(out, STR("\\ufffd"));
+    } else {
+        outbuf_char(out, (char)c);
     }
+}
+
+/* JSON string contents (RFC 8259 section 7); octets that are not UTF-8 become U+FFFD, so a record
+ * is always readable. Nearly every text is plain and goes in one piece. */
+static void put_escaped(struct outbuf *out, struct str s) {
+    size_t plain = 0;
+    while (plain < s.len && is_plain((unsigned char)s.ptr[plain])) plain++;
+    outbuf_put(out, str_part(s, 0, plain));
+    if (plain == s.len) return;
+    bool utf8 = str_is_utf8(s);
+    for (size_t i = plain; i < s.len; i++) put_octet(out, (unsigned char)s.ptr[i], utf8);
 }
 
 static void put_name(struct outbuf *out, const char *name) {
@@ -51,20 +60,32 @@ static void put_num(struct outbuf *out, const char *name, int64_t value) {
     outbuf_u64(out, (uint64_t)value);
 }
 
+static void put_digits(struct outbuf *out, int value, int count, char end) {
+    char text[5];
+    text[count] = end;
+    for (int i = count - 1; i >= 0; i--) {
+        text[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    outbuf_put(out, (struct str){text, (size_t)count + 1});
+}
+
+/* UTC in milliseconds (RFC 3339). */
 static void put_time(struct outbuf *out) {
     struct timespec now;
-    struct tm parts;
-    char text[32];
+    struct tm t;
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &parts);
-    size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.", &parts);
+    gmtime_r(&now.tv_sec, &t);
     put_name(out, "ts");
     outbuf_char(out, '"');
-    outbuf_put(out, (struct str){text, len});
-    uint64_t ms = (uint64_t)(now.tv_nsec / 1000000);
-    char digits[3] = {(char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10)};
-    outbuf_put(out, (struct str){digits, 3});
-    outbuf_put(out, STR("Z\""));
+    put_digits(out, t.tm_year + 1900, 4, '-');
+    put_digits(out, t.tm_mon + 1, 2, '-');
+    put_digits(out, t.tm_mday, 2, 'T');
+    put_digits(out, t.tm_hour, 2, ':');
+    put_digits(out, t.tm_min, 2, ':');
+    put_digits(out, t.tm_sec, 2, '.');
+    put_digits(out, (int)(now.tv_nsec / 1000000), 3, 'Z');
+    outbuf_char(out, '"');
 }
 
 /* Names only. A piece without '=' that follows a ';' may be part of a value (key=1;2;3), so it is
