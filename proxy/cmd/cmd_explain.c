@@ -1,28 +1,13 @@
 #include <string.h>
 
-#include "policy/access/decide.h"
-#include "policy/access/route.h"
-#include "policy/base/outbuf.h"
 #include "proxy/cmd/cmd.h"
+#include "proxy/cmd/explain.h"
 #include "proxy/config/textfile.h"
-#include "proxy/http/http_strict.h"
 
-/* More than any request needs: serve's own cap never decides what is explained here. */
-#define ARENA_CAP ((size_t)64 << 20)
+#define BODY_MAX ((size_t)1 << 30) /* what a person may try here, whatever the limits say */
 
 struct question {
     const char *file, *user, *phone, *method, *target, *body_file, *content_type;
-};
-
-struct explain {
-    const struct question *question;
-    const struct config *config;
-    const struct config_phone *phone; /* NULL: no such phone */
-    struct textfile body;
-    struct arena arena;
-    struct hasher *hasher;
-    struct request_view view;
-    struct decision decision;
 };
 
 static bool read_question(int argc, char **argv, struct question *q) {
@@ -51,36 +36,6 @@ static bool read_question(int argc, char **argv, struct question *q) {
     return problem == NULL;
 }
 
-/* The head as a browser would send it. A phone without a name of its own, or none at all, is asked
- * for on the portal. */
-static struct str write_head(struct explain *e) {
-    const struct policy *policy = &e->config->policy;
-    const struct question *q = e->question;
-    struct str host = e->phone == NULL ? STR_NONE : e->phone->policy->host;
-    bool by_path = host.len == 0;
-    if (by_path && policy->portal_host_count > 0) host = policy->portal_hosts[0];
-    size_t cap = 512 + host.len + strlen(q->method) + strlen(q->target) + strlen(q->phone) +
-                 strlen(q->content_type);
-    struct outbuf out;
-    char *memory = arena_alloc(&e->arena, cap);
-    ENSURE(memory != NULL);
-    outbuf_init(&out, memory, cap);
-    outbuf_put(&out, str_of(q->method));
-    outbuf_put(&out, by_path ? STR(" /phone/") : STR(" "));
-    if (by_path) outbuf_put(&out, str_of(q->phone));
-    outbuf_put(&out, str_of(q->target));
-    outbuf_put(&out, STR(" HTTP/1.1\r\nHost: "));
-    outbuf_put(&out, host);
-    if (q->body_file != NULL) {
-        outbuf_put(&out, STR("\r\nContent-Type: "));
-        outbuf_put(&out, str_of(q->content_type));
-        outbuf_put(&out, STR("\r\nContent-Length: "));
-        outbuf_u64(&out, e->body.len);
-    }
-    outbuf_put(&out, STR("\r\n\r\n"));
-    return outbuf_str(&out);
-}
-
 static void print_line(const char *label, struct str value) {
     if (value.len == 0) return;
     printf("%-9s", label);
@@ -100,16 +55,10 @@ static void print_refusal(unsigned status, const char *reason) {
     printf("verdict  refused\nstatus   %u\nreason   %s\n", status, reason);
 }
 
-/* What serve would do with a request whose head it cannot accept. */
-static int refuse_head(struct http_refusal refusal) {
-    print_refusal(refusal.status, refusal.reason);
-    return CMD_NO;
-}
-
-static void print_account(const struct explain *e) {
-    const struct decision *d = &e->decision;
-    bool admin = d->admin_account && e->phone->admin_login.user.len > 0;
-    const struct config_account *account = admin ? &e->phone->admin_login : &e->phone->login;
+static void print_account(const struct config *config, const struct decision *d) {
+    const struct config_phone *phone = &config->phones[d->phone->index];
+    bool admin = d->admin_account && phone->admin_login.user.len > 0;
+    const struct config_account *account = admin ? &phone->admin_login : &phone->login;
     if (account->user.len == 0) {
         print_line("account", STR("none"));
         return;
@@ -119,15 +68,15 @@ static void print_account(const struct explain *e) {
     printf(")\n");
 }
 
-static int print_decision(const struct explain *e) {
-    const struct decision *d = &e->decision;
+static int print_decision(const struct question *q, const struct config *config,
+                          const struct decision *d) {
     bool allowed = d->verdict == DECIDE_FORWARD;
     if (allowed)
         printf("verdict  allowed\nreason   %s\n", d->reason);
     else
         print_refusal(d->status, d->reason);
     print_line("detail", d->detail);
-    print_line("user", str_of(e->question->user));
+    print_line("user", str_of(q->user));
     print_line("role", d->role);
     if (d->grant != NULL) print_place("grant", STR_NONE, d->grant->file, d->grant->line);
     if (d->phone != NULL) {
@@ -138,58 +87,52 @@ static int print_decision(const struct explain *e) {
     if (d->rule != NULL) print_place("rule", d->rule->name, d->rule->file, d->rule->line);
     if (d->phone != NULL && d->rule == NULL) print_line("rule", STR("none matches"));
     if (allowed) print_line("sent", d->target);
-    if (allowed) print_account(e);
+    if (allowed) print_account(config, d);
     return allowed ? CMD_FINE : CMD_NO;
 }
 
-/* The same two steps as serve: the head, then, if a rule wants to see it, the body. */
-static int judge(struct explain *e, const struct user *user) {
-    struct str head = write_head(e);
-    const struct http_limits limits = {
-        .header_bytes = e->config->limits.header_bytes,
-        .headers = e->config->limits.headers,
-        .target_bytes = e->config->limits.target_bytes,
+static int judge(const struct question *q, const struct config *config, const struct user *user,
+                 const struct textfile *body) {
+    const struct explain_request request = {
+        .method = str_of(q->method),
+        .target = str_of(q->target),
+        .phone = str_of(q->phone),
+        .has_body = q->body_file != NULL,
+        .body = {body->text, body->len},
+        .content_type = str_of(q->content_type),
     };
-    struct header *headers = arena_alloc(&e->arena, limits.headers * sizeof(*headers));
-    ENSURE(headers != NULL);
-    struct http_scan scan;
-    struct http_refusal refusal;
-    size_t end;
-    http_scan_init(&scan);
-    enum http_head found = http_scan_request(&scan, head, &limits, &end, &refusal);
-    if (found == HTTP_HEAD_BAD) return refuse_head(refusal);
-    if (found != HTTP_HEAD_DONE || end != head.len)
-        return cmd_usage_error("explain", "METHOD and TARGET hold no line ends");
-    if (!http_strict_request(head, &limits, headers, &e->view, &refusal))
-        return refuse_head(refusal);
-    const struct decide_ctx ctx = {
-        .policy = &e->config->policy,
-        .hasher = e->hasher,
-        .arena = &e->arena,
-        .assume_user = user,
-    };
-    decide(&ctx, &e->view, &e->decision);
-    if (e->decision.verdict == DECIDE_NEED_BODY)
-        decide_body(&ctx, &e->view, (struct str){e->body.text, e->body.len}, &e->decision);
-    return print_decision(e);
+    struct explain e;
+    explain_init(&e);
+    int status = CMD_NO;
+    switch (explain_judge(&e, config, user, &request)) {
+    case EXPLAIN_DECIDED:
+        status = print_decision(q, config, &e.decision);
+        break;
+    case EXPLAIN_REFUSED:
+        print_refusal(e.refusal.status, e.refusal.reason);
+        break;
+    case EXPLAIN_NO_HEAD:
+        status = cmd_usage_error("explain", "METHOD and TARGET hold no line ends");
+        break;
+    }
+    explain_deinit(&e);
+    return status;
 }
 
-static int explain(struct explain *e) {
-    const struct question *q = e->question;
-    const struct policy *policy = &e->config->policy;
-    const struct user *user = users_find(policy->users, str_of(q->user));
+static int explain(const struct question *q, const struct config *config) {
+    const struct user *user = users_find(config->policy.users, str_of(q->user));
     if (user == NULL) {
         print_refusal(401, "unknown_user");
         return CMD_NO;
     }
-    const struct policy_phone *phone = route_by_id(policy->routes, str_of(q->phone));
-    if (phone != NULL) e->phone = &e->config->phones[phone->index];
+    struct textfile body = {0};
     char error[160];
     if (q->body_file != NULL &&
-        !textfile_read(q->body_file, TEXTFILE_PUBLIC, e->config->limits.body_bytes, &e->body, error,
-                       sizeof(error)))
+        !textfile_read(q->body_file, TEXTFILE_PUBLIC, BODY_MAX, &body, error, sizeof(error)))
         return cmd_usage_error("explain", "%s: %s", q->body_file, error);
-    return judge(e, user);
+    int status = judge(q, config, user, &body);
+    textfile_free(&body);
+    return status;
 }
 
 int cmd_explain(int argc, char **argv) {
@@ -199,12 +142,7 @@ int cmd_explain(int argc, char **argv) {
     struct config *config;
     enum config_result result = config_load(question.file, cmd_report, &problems, &config);
     if (config == NULL) return cmd_status_of(result);
-    struct explain e = {.question = &question, .config = config, .hasher = hasher_new()};
-    arena_init(&e.arena, ARENA_CAP);
-    int status = explain(&e);
-    textfile_free(&e.body);
-    arena_release(&e.arena);
-    hasher_free(e.hasher);
+    int status = explain(&question, config);
     config_release(config);
     return status;
 }

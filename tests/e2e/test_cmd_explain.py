@@ -1,7 +1,10 @@
 """phonegate explain: the verdict, the rule and the grant of a request that nobody sends."""
 
+import subprocess
+
 import pytest
 
+import gate as gate_module
 from cfgdir import ConfigDir
 
 
@@ -121,3 +124,36 @@ def test_wrong_configuration(tmp_path):
     assert done.returncode == 1 and "phonegate.cfg:13: error" in done.stderr
     assert cfg.run("explain", "-c", "none.cfg", "--user", "b", "--phone", "1", "GET",
                    "/").returncode == 2
+
+
+REQUESTS = [(method, path) for path in (
+    "/", "/index.htm?l=1", "/INDEX.HTM", "/settings.htm", "/line_sip.htm", "/confirm.htm?reset=1",
+    "/dummy.htm?firmware=x", "/%69nfo.htm", "/a//b", "/%2e%2e/x", "/index.htm;x", "/command.htm?key=F1",
+    "/minibrowser.htm?url=http://x/", "/unknown.htm", "/css/main.css", "/x?%zz=1")
+    for method in ("GET", "POST", "DELETE")]
+
+
+def answered(site):
+    """Without those that were only asked for a login."""
+    return [r for r in site.records() if r["reason"] != "no_credentials"]
+
+
+def test_serve_says_the_same(site, sign_in):
+    """The record of a real request holds what explain says of it."""
+    for user in ("alice", "bob"):
+        session = sign_in(site, user)
+        for method, path in REQUESTS:
+            headers = [("Origin", "https://gate.localhost")]
+            before = len(answered(site))
+            session.request(method, "/phone/101" + path, headers)
+            gate_module.wait_for(lambda: len(answered(site)) > before, 3, "a record")
+            record = answered(site)[-1]
+            done = subprocess.run([gate_module.program(), "explain", "-c", str(site.file), "--user",
+                                   user, "--phone", "101", method, path],
+                                  capture_output=True, text=True, timeout=30)
+            answer = dict(line.split(None, 1) for line in done.stdout.splitlines())
+            said = (answer["reason"], answer.get("rule", "none matches").rsplit(" (", 1)[0],
+                    done.returncode)
+            held = (record["reason"], record.get("rule_id") or "none matches",
+                    0 if record["reason"] == "ok" else 1)
+            assert said == held, (user, method, path, record)

@@ -1,0 +1,92 @@
+#include "proxy/cmd/explain.h"
+
+#include "policy/access/route.h"
+#include "policy/base/outbuf.h"
+#include "proxy/client/conn.h"
+#include "proxy/http/http_parse.h"
+
+/* Of our own making: the largest head and as many fields as may be configured. */
+#define HEAD_CAP ((size_t)16 << 20)
+
+void explain_init(struct explain *e) {
+    *e = (struct explain){.hasher = hasher_new()};
+    arena_init(&e->head, HEAD_CAP);
+    arena_init(&e->judged, CONN_ARENA_MAX);
+}
+
+void explain_deinit(struct explain *e) {
+    arena_release(&e->head);
+    arena_release(&e->judged);
+    hasher_free(e->hasher);
+}
+
+/* The head as a browser would send it. */
+static struct str write_head(struct explain *e, const struct policy *policy,
+                             const struct explain_request *request) {
+    const struct policy_phone *phone = route_by_id(policy->routes, request->phone);
+    struct str host = phone == NULL ? STR_NONE : phone->host;
+    bool by_path = host.len == 0;
+    if (by_path && policy->portal_host_count > 0) host = policy->portal_hosts[0];
+    size_t cap = 512 + host.len + request->method.len + request->target.len + request->phone.len +
+                 request->content_type.len;
+    struct outbuf out;
+    char *memory = arena_alloc(&e->head, cap);
+    if (memory == NULL) return STR_NONE;
+    outbuf_init(&out, memory, cap);
+    outbuf_put(&out, request->method);
+    outbuf_put(&out, by_path ? STR(" /phone/") : STR(" "));
+    if (by_path) outbuf_put(&out, request->phone);
+    outbuf_put(&out, request->target);
+    outbuf_put(&out, STR(" HTTP/1.1\r\nHost: "));
+    outbuf_put(&out, host);
+    if (request->has_body) {
+        outbuf_put(&out, STR("\r\nContent-Type: "));
+        outbuf_put(&out, request->content_type);
+        outbuf_put(&out, STR("\r\nContent-Length: "));
+        outbuf_u64(&out, request->body.len);
+    }
+    outbuf_put(&out, STR("\r\n\r\n"));
+    return outbuf_str(&out);
+}
+
+static enum explain_result refuse(struct explain *e, unsigned status, const char *reason) {
+    e->refusal = (struct http_refusal){status, reason};
+    return EXPLAIN_REFUSED;
+}
+
+/* Everything that can be refused before policy is asked, as in serve. */
+static enum explain_result read_head(struct explain *e, const struct config *config,
+                                     struct str head) {
+    const struct http_limits limits = {config->limits.header_bytes, config->limits.headers,
+                                       config->limits.target_bytes};
+    struct header *headers = arena_alloc(&e->head, limits.headers * sizeof(*headers));
+    if (head.len == 0 || headers == NULL) return refuse(e, 431, "head_too_large");
+    struct http_scan scan;
+    size_t end;
+    http_scan_init(&scan);
+    enum http_head found = http_scan_request(&scan, head, &limits, &end, &e->refusal);
+    if (found == HTTP_HEAD_BAD) return EXPLAIN_REFUSED;
+    if (found != HTTP_HEAD_DONE || end != head.len) return EXPLAIN_NO_HEAD;
+    if (!http_strict_request(head, &limits, headers, &e->view, &e->refusal)) return EXPLAIN_REFUSED;
+    if (!http_parse_agrees_request(head, &e->view)) return refuse(e, 400, "parsers_differ");
+    if (e->view.content_length > config->limits.body_bytes) return refuse(e, 413, "body_too_large");
+    return EXPLAIN_DECIDED;
+}
+
+enum explain_result explain_judge(struct explain *e, const struct config *config,
+                                  const struct user *user, const struct explain_request *request) {
+    arena_reset(&e->head);
+    arena_reset(&e->judged);
+    enum explain_result result = read_head(e, config, write_head(e, &config->policy, request));
+    if (result != EXPLAIN_DECIDED) return result;
+    const struct decide_ctx ctx = {
+        .policy = &config->policy,
+        .hasher = e->hasher,
+        .arena = &e->judged,
+        .assume_user = user,
+    };
+    decide(&ctx, &e->view, &e->decision);
+    if (e->decision.verdict != DECIDE_NEED_BODY) return EXPLAIN_DECIDED;
+    decide_body(&ctx, &e->view, request->body, &e->decision);
+    return EXPLAIN_DECIDED;
+}

@@ -1,0 +1,44 @@
+/* explain.h: the way of a request up to the decision, without a connection.
+ *
+ * The same guard, second parser, limits and decide() as in serve, in the same order; only that the
+ * user is given and not proven. What serve decides later (is there room, does the phone answer) is
+ * not asked here. */
+#ifndef PROXY_CMD_EXPLAIN_H
+#define PROXY_CMD_EXPLAIN_H
+
+#include "policy/access/decide.h"
+#include "proxy/config/config.h"
+#include "proxy/http/http_strict.h"
+
+struct explain_request {
+    struct str method, target; /* target as the phone sees it, with its query */
+    struct str phone;          /* id; it need not exist */
+    bool has_body;
+    struct str body, content_type;
+};
+
+enum explain_result {
+    EXPLAIN_DECIDED, /* see `decision` */
+    EXPLAIN_REFUSED, /* before decide(): see `refusal` */
+    EXPLAIN_NO_HEAD, /* method or target hold line ends: not one request */
+};
+
+struct explain {
+    struct arena head;   /* the head and its fields */
+    struct arena judged; /* as large as serve's for one request */
+    struct hasher *hasher;
+    struct request_view view;
+    struct http_refusal refusal;
+    struct decision decision;
+};
+
+void explain_init(struct explain *e);
+void explain_deinit(struct explain *e);
+
+/* Judge one request; what the last one left in `e` is gone. A phone with a name of its own is asked
+ * for by that name, any other by path on the portal. */
+MUST_USE enum explain_result explain_judge(struct explain *e, const struct config *config,
+                                           const struct user *user,
+                                           const struct explain_request *request);
+
+#endif
