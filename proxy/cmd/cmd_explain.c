@@ -70,7 +70,7 @@ static void print_account(const struct config *config, const struct decision *d)
 
 static int print_decision(const struct question *q, const struct config *config,
                           const struct decision *d) {
-    bool allowed = d->verdict == DECIDE_FORWARD;
+    bool allowed = d->verdict == DECIDE_FORWARD && d->phone != NULL;
     if (allowed)
         printf("verdict  allowed\nreason   %s\n", d->reason);
     else
