@@ -13,6 +13,9 @@ from rawhttp import Client, head
 BIG = 20_000_000
 GATE = {"limits": {"body_bytes": 32_000_000}}
 PCAP = "/phone/101/trace.pcap"
+# What a worker may grow by while a body waits. A sanitizer keeps what was freed, so there the
+# figure says nothing and only the octets are compared.
+MEMORY_KIB = 8192 if gate_module.SLOWER == 1 else 1 << 20
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_back_pressure_with_a_slow_reader(site):
         answer = c.read(body=False)
         time.sleep(1.0)             # the gate must not swallow the body meanwhile
         grown = memory_kib(site) - before
-        assert grown < 8192, "%d KiB" % grown
+        assert grown < MEMORY_KIB, "%d KiB" % grown
         c._read_body(answer, "GET")
     assert hashlib.sha256(answer.body).digest() == hashlib.sha256(expected(BIG)).digest()
 
@@ -82,7 +85,7 @@ def test_back_pressure_with_a_slow_phone(site, client):
         client.send(body[i:i + 1_000_000])
         worst = max(worst, memory_kib(site) - before)
     answer = client.read()
-    assert answer.status in (200, 403) and worst < 8192, "%d KiB" % worst
+    assert answer.status in (200, 403) and worst < MEMORY_KIB, "%d KiB" % worst
     seen = [r for r in phone.seen() if r["method"] == "POST"][-1]
     assert seen["body_len"] == BIG and seen["violations"] == []
     assert seen["body_sha256"] == hashlib.sha256(body).hexdigest()
