@@ -197,6 +197,7 @@ class Gate:
         self.passwords = {}
         self.expect_exit = expect_exit
         self.process = None
+        self.mark = 0           # records before this test
         self.secrets = [p.password for p in phones.values() if isinstance(p, Phone)]
         self._files(ca, users or USERS)
         self.config = self._config(grants, http_answer, config)
@@ -293,9 +294,9 @@ class Gate:
         return [json.loads(line) for line in self.log_text().splitlines()]
 
     def record(self, **want):
-        """The newest record with these fields; waits for it."""
+        """This test's newest record with these fields; waits for it."""
         def find():
-            for r in reversed(self.records()):
+            for r in reversed(self.records()[self.mark:]):
                 if all(r.get(k) == v for k, v in want.items()):
                     return r
             return None

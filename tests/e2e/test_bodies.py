@@ -48,6 +48,9 @@ def test_bodies_from_the_phone(site, client, framing, size):
 
 
 def memory_kib(gate):
+    """Resident memory; sanitizers keep what was freed, so there it says nothing."""
+    if gate_module.SLOWER != 1:
+        return 0
     for line in pathlib.Path("/proc/%d/status" % gate.process.pid).read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
@@ -63,6 +66,7 @@ def test_back_pressure_with_a_slow_reader(site):
         answer = c.read(body=False)
         time.sleep(1.0)             # the gate must not swallow the body meanwhile
         grown = memory_kib(site) - before
+        assert site.phones["101"].counters()["in_flight"] == 1      # still sending
         assert grown < MEMORY_KIB, "%d KiB" % grown
         c._read_body(answer, "GET")
     assert hashlib.sha256(answer.body).digest() == hashlib.sha256(expected(BIG)).digest()
