@@ -124,6 +124,10 @@ $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(UNIT_HELP:%.c=$(OUT)/%.o) $(OUT)/libproxy
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka -ljansson
 
+$(OUT)/explain_many: $(OUT)/tests/e2e/explain_many.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
+
 $(OUT)/fuzzers/%: $(OUT)/tests/fuzz/%.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
