@@ -134,7 +134,8 @@ static bool key_up(const struct ticket_key *key, unsigned char *iv, EVP_CIPHER_C
     return ok;
 }
 
-/* Seal a new ticket or open one. 0: no such key, so a full handshake; 2: opened, give a new one. */
+/* Seal a new ticket or open one. 0: no such key, so a full handshake; 2: opened, give a new one, as
+ * TLS 1.3 wants it each time: clients use a ticket once (RFC 8446 C.4). */
 // NOLINTNEXTLINE(readability-function-size): OpenSSL's shape
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int seal) {
@@ -153,7 +154,8 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     } else {
         if (!ticket_keys_find(&tls->tickets, now_s, name, &key)) return 0;
         bool old = now_s - key.made_s >= TICKET_KEY_TURN_S;
-        if (key_up(&key, iv, cipher, mac, 0)) answer = old ? 2 : 1;
+        bool again = old || SSL_version(ssl) == TLS1_3_VERSION;
+        if (key_up(&key, iv, cipher, mac, 0)) answer = again ? 2 : 1;
     }
     bytes_wipe(&key, sizeof(key));
     return answer;
