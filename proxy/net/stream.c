@@ -73,13 +73,20 @@ static void tls_stopped(struct stream *s, int result) {
         end(s, STREAM_END_NOTIFY);
         return;
     default:
+        ERR_clear_error(); /* the next SSL_get_error must find the queue empty; see below */
         stream_flush(s);
         end(s, STREAM_END_TLS);
     }
 }
 
+/* SSL_get_error looks at the thread's queue of errors, so nothing may be left in it. Others nearly
+ * never leave something, and to look costs less than to clear. */
+static void forget_errors(void) {
+    if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 static bool tls_handshake(struct stream *s) {
-    ERR_clear_error();
+    forget_errors();
     int result = SSL_do_handshake(s->ssl);
     if (result != 1) {
         if (SSL_get_error(s->ssl, result) == SSL_ERROR_WANT_READ)
@@ -101,13 +108,15 @@ static bool may_give_data(const struct stream *s) {
 static void tls_read(struct stream *s) {
     struct io_buf *buf = io_take(s->io);
     while (may_give_data(s) || s->state == STREAM_FINISHING) {
-        ERR_clear_error();
+        forget_errors();
         int got = SSL_read(s->ssl, buf->data, IO_BUF_SIZE);
         if (got <= 0) {
             tls_stopped(s, got);
             break;
         }
         if (s->state == STREAM_OPEN) s->ops->on_data(s, (struct str){buf->data, (size_t)got});
+        /* Most often one record is all there is: spare the call that would find nothing. */
+        if (s->cipher.len == 0 && SSL_has_pending(s->ssl) == 0) break;
     }
     io_give(s->io, buf);
 }
@@ -240,7 +249,7 @@ void stream_write(struct stream *s, struct str data) {
         return;
     }
     size_t written;
-    ERR_clear_error();
+    forget_errors();
     /* The BIO takes everything, so only a broken connection object can fail here; the read side
      * reports it. */
     if (data.len > 0 && SSL_write_ex(s->ssl, data.ptr, data.len, &written) != 1)
