@@ -19,7 +19,10 @@ void outbuf_put(struct outbuf *out, struct str s) {
 }
 
 void outbuf_char(struct outbuf *out, char c) {
-    outbuf_put(out, (struct str){&c, 1});
+    if (out->len == out->cap)
+        out->full = true;
+    else
+        out->ptr[out->len++] = c;
 }
 
 void outbuf_u64(struct outbuf *out, uint64_t value) {
@@ -38,10 +41,12 @@ void outbuf_hex(struct outbuf *out, const uint8_t *bytes, size_t len) {
         out->full = true;
         return;
     }
+    char *at = out->ptr + out->len;
     for (size_t i = 0; i < len; i++) {
-        out->ptr[out->len++] = digits[bytes[i] >> 4];
-        out->ptr[out->len++] = digits[bytes[i] & 15];
+        *at++ = digits[bytes[i] >> 4];
+        *at++ = digits[bytes[i] & 15];
     }
+    out->len += 2 * len;
 }
 
 struct str outbuf_str(const struct outbuf *out) {

@@ -33,7 +33,9 @@ char ascii_lower(char c) {
 bool str_equal_icase(struct str a, struct str b) {
     if (a.len != b.len) return false;
     for (size_t i = 0; i < a.len; i++) {
-        if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i])) return false;
+        char x = a.ptr[i];
+        char y = b.ptr[i];
+        if (x != y && ascii_lower(x) != ascii_lower(y)) return false;
     }
     return true;
 }
