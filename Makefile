@@ -31,6 +31,11 @@ HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack
 LINK   := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 ifeq ($(FLAVOUR),plain)
 OPT := -O2 -g $(HARDEN)
+# The program is optimised as a whole; test programs link the same objects as they are.
+ifeq ($(findstring clang,$(CC)),)
+LTO      := -flto=auto -ffat-lto-objects
+LTO_LINK := -flto=auto -O2
+endif
 else ifeq ($(FLAVOUR),asan)
 OPT  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -Wno-null-dereference
 LINK := -fsanitize=address,undefined
@@ -52,7 +57,7 @@ PKG_CFLAGS   = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_C
 PKG_LIBS     = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 CPPFLAGS_ALL = -D_GNU_SOURCE -DPHONEGATE_VERSION='"$(VERSION)"' -I. \
                -isystem $(LLHTTP_INCLUDE) $(PKG_CFLAGS)
-CFLAGS_ALL   = -std=c11 $(OPT) $(WARN) $(CFLAGS)
+CFLAGS_ALL   = -std=c11 $(OPT) $(LTO) $(WARN) $(CFLAGS)
 LIBS         = $(PKG_LIBS) $(LLHTTP_LIBS) -lpthread
 
 # llhttp: the packaged library where there is one (Debian 13), else its packaged sources (Debian 12, node-llhttp).
@@ -89,7 +94,7 @@ build/phonegate: $(OUT)/phonegate ## the program (default)
 
 $(OUT)/phonegate: $(OUT)/proxy/main.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LINK) $(LTO_LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # The directories stand for files that are gone.
 $(OUT)/libpolicy.a: $(POLICY_OBJ) $(sort $(dir $(POLICY_SRC)))

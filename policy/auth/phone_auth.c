@@ -216,23 +216,16 @@ static void put_basic(struct outbuf *out, struct str user, struct str password) 
     outbuf_put(out, STR("\r\n"));
 }
 
-/* Compute the response and, for Authentication-Info, what the phone must answer it with. */
-static bool compute(struct phone_challenge *c, struct hasher *h, const struct digest_input *input,
-                    const uint8_t *ha1, char response[HASH_MAX_HEX]) {
-    uint8_t raw[HASH_MAX_LEN];
-    struct outbuf hex;
-    c->rspauth_len = 0;
-    if (!digest_response(h, input, ha1, raw)) return false;
-    outbuf_init(&hex, response, HASH_MAX_HEX);
-    outbuf_hex(&hex, raw, hash_len(c->algorithm));
-    if (!c->qop_auth) return true;
-    struct digest_input back = *input;
-    back.method = STR("");
-    if (!digest_response(h, &back, ha1, raw)) return false;
-    outbuf_init(&hex, c->rspauth, sizeof(c->rspauth));
-    outbuf_hex(&hex, raw, hash_len(c->algorithm));
-    c->rspauth_len = (uint8_t)hex.len;
-    return true;
+/* H(A1) of the account, computed once for a challenge. */
+static bool know_ha1(struct phone_challenge *c, struct hasher *h, struct str user,
+                     struct str password) {
+    if (c->has_ha1) return true;
+    c->has_ha1 = users_ha1(h, c->algorithm, user, phone_challenge_realm(c), password, c->ha1);
+    return c->has_ha1;
+}
+
+static void write_nc(uint32_t nc, char text[8]) {
+    for (unsigned i = 0; i < 8; i++) text[i] = "0123456789abcdef"[nc >> (28 - 4 * i) & 15];
 }
 
 static void put_digest(const struct phone_challenge *c, struct str user,
@@ -268,37 +261,46 @@ bool phone_auth_answer(struct phone_challenge *c, struct hasher *h, struct str u
     }
     if (c->scheme != PHONE_LOGIN_DIGEST || c->nc == UINT32_MAX) return false;
     c->nc++;
-    char cnonce[BYTES_B64_LEN(CNONCE_RANDOM)];
     char nc[8];
-    bytes_to_b64(random, CNONCE_RANDOM, cnonce);
-    for (unsigned i = 0; i < sizeof(nc); i++)
-        nc[i] = "0123456789abcdef"[c->nc >> (28 - 4 * i) & 15];
-
+    _Static_assert(sizeof(c->cnonce) == BYTES_B64_LEN(CNONCE_RANDOM), "room for one cnonce");
+    bytes_to_b64(random, CNONCE_RANDOM, c->cnonce);
+    write_nc(c->nc, nc);
     const struct digest_input input = {.algorithm = c->algorithm,
                                        .method = method,
                                        .uri = uri,
                                        .nonce = challenge_nonce(c),
                                        .nc = {nc, sizeof(nc)},
-                                       .cnonce = {cnonce, sizeof(cnonce)},
+                                       .cnonce = {c->cnonce, sizeof(c->cnonce)},
                                        .qop_auth = c->qop_auth};
-    uint8_t ha1[HASH_MAX_LEN];
+    uint8_t raw[HASH_MAX_LEN];
     char response[HASH_MAX_HEX];
-    bool done = users_ha1(h, c->algorithm, user, phone_challenge_realm(c), password, ha1) &&
-                compute(c, h, &input, ha1, response);
-    bytes_wipe(ha1, sizeof(ha1));
-    if (!done) return false;
-    put_digest(c, user, &input, (struct str){response, 2 * hash_len(c->algorithm)}, out);
+    struct outbuf hex;
+    if (!know_ha1(c, h, user, password) || !digest_response(h, &input, c->ha1, raw)) return false;
+    outbuf_init(&hex, response, sizeof(response));
+    outbuf_hex(&hex, raw, hash_len(c->algorithm));
+    put_digest(c, user, &input, outbuf_str(&hex), out);
     return !out->full;
 }
 
 /* ---- After the answer ---- */
 
-static bool rspauth_is_right(const struct phone_challenge *c, struct str rspauth) {
+/* The sum of the last answer with an empty method (RFC 7616 3.5). */
+static bool rspauth_is_right(struct phone_challenge *c, struct hasher *h, struct str uri,
+                             struct str rspauth) {
+    char nc[8];
     uint8_t expected[HASH_MAX_LEN];
     uint8_t given[HASH_MAX_LEN];
-    size_t len = c->rspauth_len / 2u;
-    return bytes_from_hex((struct str){c->rspauth, c->rspauth_len}, expected, len) &&
-           bytes_from_hex(rspauth, given, len) && bytes_equal_ct(expected, given, len);
+    size_t len = hash_len(c->algorithm);
+    write_nc(c->nc, nc);
+    const struct digest_input input = {.algorithm = c->algorithm,
+                                       .method = STR(""),
+                                       .uri = uri,
+                                       .nonce = challenge_nonce(c),
+                                       .nc = {nc, sizeof(nc)},
+                                       .cnonce = {c->cnonce, sizeof(c->cnonce)},
+                                       .qop_auth = true};
+    return digest_response(h, &input, c->ha1, expected) && bytes_from_hex(rspauth, given, len) &&
+           bytes_equal_ct(expected, given, len);
 }
 
 static void take_nextnonce(struct phone_challenge *c, struct str nextnonce) {
@@ -309,7 +311,8 @@ static void take_nextnonce(struct phone_challenge *c, struct str nextnonce) {
     *c = next;
 }
 
-bool phone_auth_info(struct phone_challenge *c, struct str value) {
+bool phone_auth_info(struct phone_challenge *c, struct hasher *h, struct str uri,
+                     struct str value) {
     char unescaped[UNESCAPED_MAX];
     struct outbuf memory;
     struct authparams params;
@@ -317,10 +320,15 @@ bool phone_auth_info(struct phone_challenge *c, struct str value) {
     if (c->scheme != PHONE_LOGIN_DIGEST) return true;
     if (authparam_list(value, AUTHPARAM_TOLERANT, &memory, &params) != AUTHPARAM_OK) return false;
     const struct authparam *rspauth = authparam_find(&params, STR("rspauth"));
-    if (rspauth != NULL && c->rspauth_len > 0 && !rspauth_is_right(c, rspauth->value)) return false;
+    bool checkable = rspauth != NULL && c->qop_auth && c->has_ha1;
+    if (checkable && !rspauth_is_right(c, h, uri, rspauth->value)) return false;
     struct str nextnonce = param_value(&params, STR("nextnonce"));
     if (nextnonce.len > 0) take_nextnonce(c, nextnonce);
     return true;
+}
+
+void phone_challenge_wipe(struct phone_challenge *c) {
+    bytes_wipe(c, sizeof(*c));
 }
 
 const char *phone_auth_verdict_str(enum phone_auth_verdict verdict) {

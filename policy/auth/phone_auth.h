@@ -26,8 +26,9 @@ struct phone_challenge {
     uint32_t nc; /* of the last answer made; 0 before the first */
     uint16_t realm_len, nonce_len, opaque_len;
     char text[PHONE_AUTH_TEXT_MAX]; /* realm, nonce, opaque, one behind the other, unquoted */
-    char rspauth[HASH_MAX_HEX];     /* what the last answer's rspauth must be; with qop only */
-    uint8_t rspauth_len;
+    char cnonce[22];                /* of the last answer */
+    bool has_ha1;                   /* an answer was made: ha1 is of its account */
+    uint8_t ha1[HASH_MAX_LEN];      /* as good as the password: wiped with phone_challenge_wipe */
 };
 
 enum phone_auth_verdict {
@@ -46,17 +47,22 @@ MUST_USE enum phone_auth_verdict phone_auth_choose(const struct header *headers,
                                                    struct phone_challenge *challenge);
 
 /* Write "Authorization: ...\r\n" for one request and count nc up (also where the request is then
- * never sent: C05). `random` is 16 fresh random bytes for the cnonce. `uri` is the target as sent
- * to the phone (C06). False when the user name or password cannot be sent (control character, colon
- * in a Basic or Digest name, hash missing). */
+ * never sent: C05). A challenge is answered for one account: H(A1) is computed once and kept.
+ * `random` is 16 fresh random bytes for the cnonce. `uri` is the target as sent to the phone (C06).
+ * False when the user name or password cannot be sent (control character, colon in a Basic or
+ * Digest name, hash missing). */
 MUST_USE bool phone_auth_answer(struct phone_challenge *challenge, struct hasher *h,
                                 struct str user, struct str password, struct str method,
                                 struct str uri, const uint8_t random[16], struct outbuf *out);
 
-/* Check an Authentication-Info header against the last answer (C09, C10). True when absent members
- * leave nothing to check; false when rspauth is wrong. A nextnonce replaces the nonce and restarts
- * nc. */
-MUST_USE bool phone_auth_info(struct phone_challenge *challenge, struct str value);
+/* Check an Authentication-Info header against the last answer, which was for `uri` (C09, C10). True
+ * when absent members leave nothing to check; false when rspauth is wrong. A nextnonce replaces the
+ * nonce and restarts nc. */
+MUST_USE bool phone_auth_info(struct phone_challenge *challenge, struct hasher *h, struct str uri,
+                              struct str value);
+
+/* Forget everything, the account's hash included. */
+void phone_challenge_wipe(struct phone_challenge *challenge);
 
 struct str phone_challenge_realm(const struct phone_challenge *challenge);
 const char *phone_auth_verdict_str(enum phone_auth_verdict verdict);

@@ -110,6 +110,7 @@ void phone_release(struct phone *phone) {
     for (size_t i = 0; i < PHONE_ACCOUNTS; i++) {
         drop(&phone->accounts[i].user, false);
         drop(&phone->accounts[i].password, true);
+        phone_challenge_wipe(&phone->accounts[i].spare);
     }
     drop(&phone->id, false);
     drop(&phone->host, false);

@@ -50,6 +50,8 @@ void pc_fail(struct phone_conn *c, const char *reason) {
 void pc_free_when_alone(struct phone_conn *c) {
     if (!c->gone || c->resolving || c->posted) return;
     io_give(&c->worker->io, c->partial);
+    for (int kind = 0; kind < PHONE_ACCOUNTS; kind++)
+        phone_challenge_wipe(&c->logins[kind].challenge);
     c->worker->live--;
     phone_release(c->phone);
     free(c);

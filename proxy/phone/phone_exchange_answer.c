@@ -82,7 +82,9 @@ static bool login_accepted(struct phone_exchange *px, const struct response_view
     login->inherited = false;
     for (size_t i = 0; i < res->header_count; i++) {
         if (!str_equal_icase(res->headers[i].name, STR("Authentication-Info"))) continue;
-        if (phone_auth_info(&login->challenge, res->headers[i].value)) continue;
+        struct str uri = px->attempt == ATTEMPT_PROBE ? STR("/") : px->request.target;
+        if (phone_auth_info(&login->challenge, px->worker->hasher, uri, res->headers[i].value))
+            continue;
         log_event(LOG_ERROR, "phone.rspauth_wrong", "phone=" STR_FMT, STR_ARG(px->phone->id));
         px_fail(px, "phone_rspauth_wrong");
         return false;

@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         ENSURE(wanted == PHONE_LOGIN_DIGEST || wanted == PHONE_LOGIN_BASIC);
         ENSURE(challenge.scheme == PHONE_LOGIN_DIGEST || wanted == PHONE_LOGIN_BASIC);
         answer(&challenge, h);
-        (void)phone_auth_info(&challenge, headers[count - 1].value);
+        (void)phone_auth_info(&challenge, h, STR("/"), headers[count - 1].value);
         answer(&challenge, h);
     } else {
         struct outbuf out;

@@ -186,7 +186,7 @@ static void C03_C04_answers_without_qop(void **state) {
         assert_param(p, "opaque", true, NULL);
         assert_param(p, "algorithm", false, NULL);
         assert_int_equal(p->params.count, 5);
-        assert_true(phone_auth_info(&p->challenge, STR("rspauth=\"00\"")));
+        assert_true(phone_auth_info(&p->challenge, p->hasher, STR("/"), STR("rspauth=\"00\"")));
     }
 }
 
@@ -250,7 +250,7 @@ static void B01_B03_basic(void **state) {
         assert_true(answer(p, rows[i][0], rows[i][1], "/"));
         assert_true(str_equal(p->params.token68, str_of(rows[i][2])));
     }
-    assert_true(phone_auth_info(&p->challenge, STR("anything \"goes")));
+    assert_true(phone_auth_info(&p->challenge, p->hasher, STR("/"), STR("anything \"goes")));
 }
 
 static void B02_what_cannot_be_sent(void **state) {
@@ -308,17 +308,17 @@ static void C09_rspauth(void **state) {
     response_of(&sums, SUM_RSPAUTH, rspauth);
     (void)snprintf(text, sizeof(text), "rspauth=\"%s\", qop=auth, nc=00000001, cnonce=\"x\"",
                    rspauth);
-    assert_true(phone_auth_info(&p->challenge, str_of(text)));
+    assert_true(phone_auth_info(&p->challenge, p->hasher, STR("/"), str_of(text)));
     (void)snprintf(text, sizeof(text), "RSPAUTH=%s", rspauth);
-    assert_true(phone_auth_info(&p->challenge, str_of(text)));
-    assert_true(phone_auth_info(&p->challenge, STR("")));
-    assert_true(phone_auth_info(&p->challenge, STR("qop=auth")));
-    assert_false(phone_auth_info(&p->challenge, STR("rspauth=\"\"")));
-    assert_false(phone_auth_info(&p->challenge, STR("rspauth=\"00\"")));
-    assert_false(phone_auth_info(&p->challenge, STR("rspauth=\"open")));
+    assert_true(phone_auth_info(&p->challenge, p->hasher, STR("/"), str_of(text)));
+    assert_true(phone_auth_info(&p->challenge, p->hasher, STR("/"), STR("")));
+    assert_true(phone_auth_info(&p->challenge, p->hasher, STR("/"), STR("qop=auth")));
+    assert_false(phone_auth_info(&p->challenge, p->hasher, STR("/"), STR("rspauth=\"\"")));
+    assert_false(phone_auth_info(&p->challenge, p->hasher, STR("/"), STR("rspauth=\"00\"")));
+    assert_false(phone_auth_info(&p->challenge, p->hasher, STR("/"), STR("rspauth=\"open")));
     rspauth[0] = rspauth[0] == '0' ? '1' : '0';
     (void)snprintf(text, sizeof(text), "nextnonce=evil, rspauth=\"%s\"", rspauth);
-    assert_false(phone_auth_info(&p->challenge, str_of(text)));
+    assert_false(phone_auth_info(&p->challenge, p->hasher, STR("/"), str_of(text)));
     assert_true(answer(p, "gate", "secret", "/"));
     assert_param(p, "nonce", true, "n"); /* nothing is taken from an answer that is not proven */
     assert_param(p, "nc", false, "00000002");
@@ -332,16 +332,16 @@ static void C10_nextnonce(void **state) {
                      PHONE_AUTH_OK);
     assert_true(answer(p, "gate", "secret", "/"));
     assert_true(answer(p, "gate", "secret", "/"));
-    assert_true(phone_auth_info(&p->challenge, STR("nextnonce=\"second\"")));
+    assert_true(phone_auth_info(&p->challenge, p->hasher, STR("/"), STR("nextnonce=\"second\"")));
     assert_false(p->challenge.stale);
     assert_true(answer(p, "gate", "secret", "/"));
     assert_param(p, "nonce", true, "second");
     assert_param(p, "opaque", true, "o");
     assert_param(p, "nc", false, "00000001");
     assert_response(p, HASH_MD5, "gate", "secret", true);
-    assert_true(phone_auth_info(&p->challenge, STR("nextnonce=\"\"")));
+    assert_true(phone_auth_info(&p->challenge, p->hasher, STR("/"), STR("nextnonce=\"\"")));
     (void)snprintf(long_nonce, sizeof(long_nonce), "nextnonce=%0*d", PHONE_AUTH_TEXT_MAX, 0);
-    assert_true(phone_auth_info(&p->challenge, str_of(long_nonce)));
+    assert_true(phone_auth_info(&p->challenge, p->hasher, STR("/"), str_of(long_nonce)));
     assert_true(answer(p, "gate", "secret", "/"));
     assert_param(p, "nonce", true, "second");
     assert_param(p, "nc", false, "00000002");
