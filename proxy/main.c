@@ -12,7 +12,12 @@
     "verdict, the rule with its file and line, the grant, and what the phone is sent.\n"           \
     "  --body FILE           the request has this body\n"                                          \
     "  --content-type TYPE   of the body; application/x-www-form-urlencoded if absent\n"           \
-    "Exit status: 0 allowed, 1 refused.\n"
+    "  --requests FILE       instead of one request: many, one a line (- is standard\n"            \
+    "                        input), with a tab between the fields\n"                              \
+    "                          USER PHONE METHOD TARGET [TYPE BODY]\n"                             \
+    "                        BODY may hold %XX, an empty TYPE is none. One line each, with\n"      \
+    "                        tabs: verdict, status, reason, rule, path; - is none.\n"              \
+    "Exit status: 0 allowed (all of them), 1 refused.\n"
 
 static int cmd_help(int argc, char **argv);
 static int cmd_later(int argc, char **argv);

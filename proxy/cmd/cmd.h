@@ -24,6 +24,10 @@ int cmd_user(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
+/* `explain --requests`: one request a line of the file `path` ("-": standard input), one line of
+ * answer each; their form is in phonegate(8). Returns the exit status. */
+int cmd_explain_list(const struct config *config, const char *path);
+
 struct cmd_entry {
     const char *name;
     int (*run)(int argc, char **argv);

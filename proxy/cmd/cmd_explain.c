@@ -7,8 +7,23 @@
 #define BODY_MAX ((size_t)1 << 30) /* what a person may try here, whatever the limits say */
 
 struct question {
-    const char *file, *user, *phone, *method, *target, *body_file, *content_type;
+    const char *file, *user, *phone, *method, *target, *body_file, *content_type, *list;
 };
+
+/* What is wrong with the words of a command; NULL where nothing is. */
+static const char *problem_of(const struct question *q, size_t words) {
+    if (q->list != NULL) {
+        bool alone = q->user == NULL && q->phone == NULL && words == 0 && q->body_file == NULL &&
+                     q->content_type == NULL;
+        return alone ? NULL : "--requests goes with -c only";
+    }
+    if (words < 2) return "METHOD and TARGET are missing";
+    if (q->target[0] != '/') return "TARGET is a path: it begins with /";
+    if (q->phone == NULL) return "--phone ID is missing";
+    if (q->user == NULL) return "--user NAME is missing";
+    if (q->content_type != NULL && q->body_file == NULL) return "--content-type needs --body";
+    return NULL;
+}
 
 static bool read_question(int argc, char **argv, struct question *q) {
     const struct cmd_option options[] = {
@@ -17,6 +32,7 @@ static bool read_question(int argc, char **argv, struct question *q) {
         {"--phone", &q->phone},
         {"--body", &q->body_file},
         {"--content-type", &q->content_type},
+        {"--requests", &q->list},
         {NULL, NULL},
     };
     const char *words[2] = {NULL, NULL};
@@ -24,12 +40,7 @@ static bool read_question(int argc, char **argv, struct question *q) {
     if (!cmd_args(argc, argv, options, words, &count)) return false;
     q->method = words[0];
     q->target = words[1];
-    const char *problem = NULL;
-    if (q->user == NULL) problem = "--user NAME is missing";
-    if (q->phone == NULL) problem = "--phone ID is missing";
-    if (count < 2) problem = "METHOD and TARGET are missing";
-    if (count == 2 && q->target[0] != '/') problem = "TARGET is a path: it begins with /";
-    if (q->content_type != NULL && q->body_file == NULL) problem = "--content-type needs --body";
+    const char *problem = problem_of(q, count);
     if (problem != NULL) (void)cmd_usage_error(argv[0], "%s", problem);
     if (q->file == NULL) q->file = CMD_DEFAULT_FILE;
     if (q->content_type == NULL) q->content_type = "application/x-www-form-urlencoded";
@@ -142,7 +153,8 @@ int cmd_explain(int argc, char **argv) {
     struct config *config;
     enum config_result result = config_load(question.file, cmd_report, &problems, &config);
     if (config == NULL) return cmd_status_of(result);
-    int status = explain(&question, config);
+    int status = question.list != NULL ? cmd_explain_list(config, question.list)
+                                       : explain(&question, config);
     config_release(config);
     return status;
 }

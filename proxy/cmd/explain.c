@@ -39,9 +39,11 @@ static struct str write_head(struct explain *e, const struct policy *policy,
     outbuf_put(&out, request->target);
     outbuf_put(&out, STR(" HTTP/1.1\r\nHost: "));
     outbuf_put(&out, host);
-    if (request->has_body) {
+    if (request->has_body && request->content_type.len > 0) {
         outbuf_put(&out, STR("\r\nContent-Type: "));
         outbuf_put(&out, request->content_type);
+    }
+    if (request->has_body) {
         outbuf_put(&out, STR("\r\nContent-Length: "));
         outbuf_u64(&out, request->body.len);
     }

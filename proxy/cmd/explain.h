@@ -14,7 +14,7 @@ struct explain_request {
     struct str method, target; /* target as the phone sees it, with its query */
     struct str phone;          /* id; it need not exist */
     bool has_body;
-    struct str body, content_type;
+    struct str body, content_type; /* content_type may be empty: no such field */
 };
 
 enum explain_result {

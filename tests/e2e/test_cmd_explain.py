@@ -157,3 +157,44 @@ def test_serve_says_the_same(site, sign_in):
             held = (record["reason"], record.get("rule_id") or "none matches",
                     0 if record["reason"] == "ok" else 1)
             assert said == held, (user, method, path, record)
+
+
+def requests(cfg, *lines, words=()):
+    (cfg.path / "requests").write_bytes(b"".join(line + b"\n" for line in lines))
+    return cfg.run("explain", "-c", "phonegate.cfg", "--requests", "requests", *words)
+
+
+def test_many_requests(cfg):
+    done = requests(cfg, b"bob\t101\tGET\t/%69ndex.htm?l=1", b"bob\t101\tGET\t/settings",
+                    b"bob\t101\tPOST\t/dial.htm\tapplication/x-www-form-urlencoded\tnumber%3d1",
+                    b"bob\t101\tPOST\t/dial.htm\t\tnumber=1", b"eve\t101\tGET\t/",
+                    b"bob\t101\tGET\t/a b")
+    assert (done.returncode, done.stderr) == (1, "")
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert rows[0] == ["allowed", "-", "ok", "pages", "/index.htm"]
+    assert rows[1] == ["refused", "403", "no_rule", "-", "/settings"]
+    assert rows[2][:3] == ["allowed", "-", "ok"]
+    assert rows[3][:2] == ["refused", "403"]   # nobody can say what the body holds
+    assert rows[4] == ["refused", "401", "unknown_user", "-", "-"]
+    assert rows[5][:2] == ["refused", "400"] and rows[5][3:] == ["-", "-"]
+    assert len(rows) == 6
+
+
+def test_many_requests_all_allowed(cfg):
+    assert requests(cfg, b"bob\t101\tGET\t/index.htm", b"alice\t101\tGET\t/x").returncode == 0
+    assert requests(cfg).returncode == 0
+
+
+@pytest.mark.parametrize("line", [b"", b"bob\t101\tGET", b"bob\t101\tGET\tx",
+                                  b"bob\t101\tPOST\t/\tx/y", b"bob\t101\tPOST\t/\tx/y\ta\tb",
+                                  b"bob\t101\tPOST\t/\tx/y\t%4", b"bob\t101\tPOST\t/\tx/y\t%zz"])
+def test_many_requests_with_a_bad_line(cfg, line):
+    done = requests(cfg, b"bob\t101\tGET\t/index.htm", line)
+    assert done.returncode == 2 and "request 2: " in done.stderr
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_many_requests_goes_with_nothing_else(cfg):
+    assert requests(cfg, words=("--user", "bob")).returncode == 2
+    assert requests(cfg, words=("GET", "/")).returncode == 2
+    assert cfg.run("explain", "-c", "phonegate.cfg", "--requests", "nowhere").returncode == 2
