@@ -5,6 +5,7 @@
 #include "proxy/client/exchange.h"
 #include "proxy/client/first.h"
 #include "proxy/client/plain.h"
+#include "proxy/client/status.h"
 
 static struct conn *of(struct stream *s) {
     return container_of(s, struct conn, stream);
@@ -126,8 +127,11 @@ static void begin_exchange(struct conn *c, size_t end, const struct http_refusal
     c->stuck_since_ms = worker_now(c->worker);
     set_deadline(c, CONN_CHECK_MS);
     struct str head = {c->in, end};
-    if (c->kind == CONN_PLAIN) {
-        plain_answer(c, head, refusal);
+    if (c->kind != CONN_TLS) {
+        if (c->kind == CONN_PLAIN)
+            plain_answer(c, head, refusal);
+        else
+            status_answer(c, head, refusal);
         conn_close_politely(c);
         return;
     }

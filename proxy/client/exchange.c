@@ -313,6 +313,15 @@ bool exchange_closes(const struct exchange *x) {
     return x->close_after;
 }
 
+static void count(struct shared *shared, const char *outcome) {
+    if (strcmp(outcome, "allowed") == 0)
+        atomic_fetch_add(&shared->allowed, 1);
+    else if (strcmp(outcome, "denied") == 0)
+        atomic_fetch_add(&shared->denied, 1);
+    else
+        atomic_fetch_add(&shared->failed, 1);
+}
+
 static void write_record(struct exchange *x) {
     const struct conn *c = x->conn;
     bool tls = c->stream.ssl != NULL;
@@ -351,6 +360,7 @@ static void write_record(struct exchange *x) {
 
 void exchange_end(struct exchange *x) {
     write_record(x);
+    count(x->worker->shared, x->outcome);
     if (x->px != NULL) phone_exchange_detach(x->px);
     x->px = NULL;
     if (x->collected != NULL) bytes_wipe(x->collected, x->collected_len);

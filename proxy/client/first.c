@@ -117,7 +117,7 @@ void first_begin(struct conn *c) {
     note_address(c, &addr);
     c->expects_proxy = c->kind == CONN_TLS && is_balancer(c, &addr);
     if (!c->expects_proxy && !admit(c)) return;
-    if (c->kind == CONN_PLAIN)
+    if (c->kind != CONN_TLS)
         begin_plain(c);
     else
         stream_read(&c->stream);

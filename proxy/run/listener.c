@@ -41,6 +41,7 @@ bool listeners_are_free(const struct config *config) {
         all = can_bind(&config->https.listen[i]) && all;
     for (size_t i = 0; i < config->http.listen_count; i++)
         all = can_bind(&config->http.listen[i]) && all;
+    if (config->status.enabled) all = can_bind(&config->status.listen) && all;
     return all;
 }
 
@@ -91,6 +92,9 @@ struct listener *listeners_open(struct worker *w) {
     struct listener *list = NULL;
     bool done = open_all(w, &list, config->https.listen, config->https.listen_count, CONN_TLS) &&
                 open_all(w, &list, config->http.listen, config->http.listen_count, CONN_PLAIN);
+    /* One is enough to be asked how we are. */
+    if (done && config->status.enabled && w->index == 0)
+        done = open_all(w, &list, &config->status.listen, 1, CONN_STATUS);
     return done ? list : NULL;
 }
 

@@ -262,6 +262,9 @@ static void say_ready(const struct server *s) {
     for (size_t i = 0; i < config->http.listen_count; i++)
         log_event(LOG_INFO, "server.listening", "http=" STR_FMT,
                   STR_ARG(config->http.listen[i].text));
+    if (config->status.enabled)
+        log_event(LOG_INFO, "server.listening", "status=" STR_FMT,
+                  STR_ARG(config->status.listen.text));
     log_event(LOG_INFO, "server.ready", "workers=%u phones=%zu policy=" STR_FMT, s->count,
               config->policy.phone_count, STR_ARG(config->digest_of_file));
 }

@@ -29,6 +29,7 @@ struct shared {
     uint64_t epoch_ms; /* wall clock at start less the loop clock: added to a loop's now it never
                           goes back */
     atomic_uint_fast64_t next_id;
+    atomic_uint_fast64_t allowed, denied, failed; /* requests answered, by outcome */
 };
 
 /* An object with deadlines: a connection or a phone exchange. Intrusive, so that a tick allocates

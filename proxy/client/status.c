@@ -1,0 +1,112 @@
+#include "proxy/client/status.h"
+
+#include "proxy/client/page.h"
+
+struct status {
+    unsigned code;
+    struct str text;
+};
+
+static void put_metric(struct outbuf *out, const char *name, const char *type, const char *help) {
+    outbuf_put(out, STR("# HELP phonegate_"));
+    outbuf_put(out, str_of(name));
+    outbuf_char(out, ' ');
+    outbuf_put(out, str_of(help));
+    outbuf_put(out, STR("\n# TYPE phonegate_"));
+    outbuf_put(out, str_of(name));
+    outbuf_char(out, ' ');
+    outbuf_put(out, str_of(type));
+    outbuf_char(out, '\n');
+}
+
+static void put_value(struct outbuf *out, const char *name, const char *labels, uint64_t value) {
+    outbuf_put(out, STR("phonegate_"));
+    outbuf_put(out, str_of(name));
+    outbuf_put(out, str_of(labels));
+    outbuf_char(out, ' ');
+    outbuf_u64(out, value);
+    outbuf_char(out, '\n');
+}
+
+static void put_gauge(struct outbuf *out, const char *name, const char *help, uint64_t value) {
+    put_metric(out, name, "gauge", help);
+    put_value(out, name, "", value);
+}
+
+static uint64_t stopped_logins(const struct worker *w) {
+    uint64_t count = 0;
+    const struct site *site = w->site;
+    for (size_t i = 0; i < site->config->policy.phone_count; i++) {
+        for (int kind = 0; kind < PHONE_ACCOUNTS; kind++) {
+            if (phone_login_stopped(site->phones[i], (enum phone_account_kind)kind,
+                                    worker_epoch_ms(w)))
+                count++;
+        }
+    }
+    return count;
+}
+
+/* Prometheus' text format, version 0.0.4. */
+static struct str metrics(struct conn *c, struct io_buf *buf) {
+    struct shared *shared = c->worker->shared;
+    struct outbuf out;
+    outbuf_init(&out, buf->data, sizeof(buf->data));
+    put_metric(&out, "requests_total", "counter", "Requests answered, by outcome.");
+    put_value(&out, "requests_total", "{outcome=\"allowed\"}", atomic_load(&shared->allowed));
+    put_value(&out, "requests_total", "{outcome=\"denied\"}", atomic_load(&shared->denied));
+    put_value(&out, "requests_total", "{outcome=\"failed\"}", atomic_load(&shared->failed));
+    put_gauge(&out, "connections", "Connections open now.", peers_total(shared->peers));
+    put_gauge(&out, "nonces", "Nonces that somebody has signed in with.",
+              nonce_table_live(shared->nonces));
+    put_gauge(&out, "access_log_healthy", "1 while records can be written.",
+              access_log_healthy(shared->log) ? 1 : 0);
+    put_gauge(&out, "phones", "Phones in the configuration.",
+              c->worker->site->config->policy.phone_count);
+    put_gauge(&out, "phone_logins_stopped", "Phone accounts whose password was rejected.",
+              stopped_logins(c->worker));
+    return outbuf_str(&out);
+}
+
+static struct status judge(struct conn *c, struct str head, const struct http_refusal *refusal,
+                           bool *head_request, struct io_buf *buf) {
+    const struct config_limits *l = &c->worker->site->config->limits;
+    struct http_limits limits = {l->header_bytes, l->headers, l->target_bytes};
+    struct http_refusal own;
+    struct request_view view;
+    struct header *headers = arena_alloc(&c->arena, (c->scan.lines + 1) * sizeof(*headers));
+    if (refusal != NULL) return (struct status){refusal->status, STR("refused\n")};
+    if (headers == NULL) return (struct status){431, STR("refused\n")};
+    if (!http_strict_request(head, &limits, headers, &view, &own))
+        return (struct status){own.status, STR("refused\n")};
+    *head_request = view.method == METHOD_HEAD;
+    if (view.method != METHOD_GET && view.method != METHOD_HEAD)
+        return (struct status){405, STR("only GET and HEAD\n")};
+    if (str_equal(view.path, STR("/healthz"))) return (struct status){200, STR("ok\n")};
+    if (str_equal(view.path, STR("/metrics"))) return (struct status){200, metrics(c, buf)};
+    if (!str_equal(view.path, STR("/readyz"))) return (struct status){404, STR("not found\n")};
+    if (!access_log_healthy(c->worker->shared->log))
+        return (struct status){503, STR("access log cannot be written\n")};
+    return (struct status){200, STR("ready\n")};
+}
+
+void status_answer(struct conn *c, struct str head, const struct http_refusal *refusal) {
+    bool head_request = false;
+    struct io_buf *buf = io_take(&c->worker->io);
+    struct status status = judge(c, head, refusal, &head_request, buf);
+    char memory[512];
+    struct outbuf out;
+    outbuf_init(&out, memory, sizeof(memory));
+    outbuf_put(&out, STR("HTTP/1.1 "));
+    outbuf_u64(&out, status.code);
+    outbuf_char(&out, ' ');
+    outbuf_put(&out, page_phrase(status.code));
+    outbuf_put(&out, STR("\r\nConnection: close\r\nCache-Control: no-store\r\n"));
+    if (status.code == 405) outbuf_put(&out, STR("Allow: GET, HEAD\r\n"));
+    outbuf_put(&out,
+               STR("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: "));
+    outbuf_u64(&out, status.text.len);
+    outbuf_put(&out, STR("\r\n\r\n"));
+    stream_write(&c->stream, outbuf_str(&out));
+    if (!head_request) stream_write(&c->stream, status.text);
+    io_give(&c->worker->io, buf);
+}
