@@ -75,6 +75,7 @@ struct phone *phone_new(const struct config_phone *cfg, size_t queue_max, char *
     struct phone *phone = calloc(1, sizeof(*phone));
     ENSURE(phone != NULL);
     atomic_init(&phone->refs, 1);
+    atomic_init(&phone->retired, false);
     pthread_mutex_init(&phone->lock, NULL);
     phone->id = copy(cfg->policy->id);
     phone->host = copy(cfg->host);

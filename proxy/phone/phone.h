@@ -63,6 +63,7 @@ struct phone_conn;
 
 struct phone {
     atomic_uint refs;
+    atomic_bool retired; /* the configuration names it no longer: its connections are not kept */
     pthread_mutex_t lock;
     uint8_t fingerprint[32]; /* of the settings: the same after a reload means the same phone */
     struct str id, host, authority; /* owned */

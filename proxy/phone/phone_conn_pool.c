@@ -68,7 +68,8 @@ void phone_conn_close_idle(struct worker *w, struct phone *phone) {
 }
 
 void phone_conn_give(struct phone_conn *c) {
-    if (!c->reusable || c->state != PHONE_CONN_READY || c->worker->stopping) {
+    bool kept = !c->worker->stopping && !atomic_load(&c->phone->retired);
+    if (!c->reusable || c->state != PHONE_CONN_READY || !kept) {
         phone_conn_drop(c);
         return;
     }

@@ -99,6 +99,7 @@ static void on_site(struct message *message) {
     if (next == NULL) return;
     struct site *old = crew->worker.site;
     crew->worker.site = next;
+    site_leave(old, next, &crew->worker);
     site_release(old);
 }
 

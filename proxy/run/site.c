@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "policy/access/route.h"
+#include "proxy/phone/phone_conn.h"
 
 /* The phone of the same id before the reload, if nothing of it changed. */
 static struct phone *unchanged(const struct site *previous, const struct phone *fresh) {
@@ -44,6 +45,16 @@ struct site *site_new(struct config *config, const struct site *previous, char *
     if (site->tls != NULL && make_phones(site, previous, error, error_len)) return site;
     site_release(site);
     return NULL;
+}
+
+void site_leave(const struct site *old, const struct site *next, struct worker *w) {
+    for (size_t i = 0; i < old->config->policy.phone_count; i++) {
+        struct phone *phone = old->phones[i];
+        const struct policy_phone *now = route_by_id(next->config->policy.routes, phone->id);
+        if (now != NULL && next->phones[now->index] == phone) continue;
+        atomic_store(&phone->retired, true);
+        phone_conn_close_idle(w, phone);
+    }
 }
 
 struct site *site_hold(struct site *site) {

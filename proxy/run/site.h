@@ -20,6 +20,9 @@ struct site {
  * NULL. */
 struct site *site_new(struct config *config, const struct site *previous, char *error,
                       size_t error_len);
+/* A worker goes from `old` to `next`: it closes its idle connections to phones that are gone or
+ * changed, and keeps none of them later. */
+void site_leave(const struct site *old, const struct site *next, struct worker *w);
 struct site *site_hold(struct site *site);
 void site_release(struct site *site);
 
