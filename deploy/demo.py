@@ -32,6 +32,7 @@ grants = ( {{ users = [ "admin" ]; role = "admin"; phones = [ "*" ]; }},
 phones = (
 {phones} );
 profiles_dir = "{profiles}";
+state_dir = "state";
 access_log: {{ file = "access.log"; format = "json"; }};
 """
 PHONE = """\
@@ -152,7 +153,8 @@ class Demo:
         return PHONE.format(id=phone_id, name=name, port=said["port"], pin=said["pin"])
 
     def write_config(self):
-        (self.dir / "secrets").mkdir(mode=0o700)
+        for name in ("secrets", "state"):
+            (self.dir / name).mkdir(mode=0o700)
         phones = ",\n".join(self.start_phone(*phone) for phone in PHONES)
         write_secret(self.dir / "users", "")
         (self.dir / "phonegate.cfg").write_text(CONFIG.format(

@@ -283,6 +283,17 @@ class Gate:
         except OSError:
             return False
 
+    def rewrite(self, **changes):
+        """A changed configuration file; nobody is told."""
+        self.config.update(changes)
+        self.file.write_text(libconfig_file(self.config), encoding="utf-8")
+
+    def reload(self, marker="config.reload"):
+        """SIGHUP, and wait until the gate has said what came of it."""
+        before = self.stderr().count(marker)
+        self.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: self.stderr().count(marker) > before, 5, marker)
+
     def stderr(self):
         return (self.dir / "stderr").read_text(errors="replace")
 
