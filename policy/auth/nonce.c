@@ -55,14 +55,21 @@ struct slots {
     uint32_t free;
 };
 
+/* The key that signs, and the one that did before it. */
+struct keys {
+    uint8_t current[NONCE_KEY_LEN];
+    uint8_t previous[NONCE_KEY_LEN];
+    bool has_previous;
+};
+
 struct nonce_table {
-    uint8_t key[NONCE_KEY_LEN];
     uint64_t instance;
     uint64_t hash_key[2];
     struct policy_lock lock;
     uint32_t capacity;
     uint32_t bucket_mask;
     /* Everything below is guarded by the lock. */
+    struct keys keys;
     uint32_t live;
     uint32_t hand; /* where the sweep goes on */
     /* The table's horizon: nonces issued before it are stale unless they have an entry. Rises when
@@ -90,7 +97,7 @@ struct nonce_table *nonce_table_new(size_t capacity, const uint8_t key[NONCE_KEY
     ENSURE(capacity >= 1 && capacity <= (size_t)1 << 30);
     struct nonce_table *t = calloc(1, sizeof(*t));
     ENSURE(t != NULL);
-    memcpy(t->key, key, sizeof(t->key));
+    memcpy(t->keys.current, key, NONCE_KEY_LEN);
     memcpy(t->hash_key, hash_key, sizeof(t->hash_key));
     t->instance = instance;
     t->lock = lock;
@@ -110,12 +117,21 @@ struct nonce_table *nonce_table_new(size_t capacity, const uint8_t key[NONCE_KEY
 
 void nonce_table_free(struct nonce_table *t) {
     if (t == NULL) return;
-    bytes_wipe(t->key, sizeof(t->key));
+    bytes_wipe(&t->keys, sizeof(t->keys));
     free(t->entries);
     free(t->holders);
     free(t->entry_buckets);
     free(t->holder_buckets);
     free(t);
+}
+
+void nonce_table_rekey(struct nonce_table *t, const uint8_t key[NONCE_KEY_LEN],
+                       const uint8_t *previous) {
+    table_lock(t);
+    memcpy(t->keys.current, key, NONCE_KEY_LEN);
+    t->keys.has_previous = previous != NULL;
+    if (previous != NULL) memcpy(t->keys.previous, previous, NONCE_KEY_LEN);
+    table_unlock(t);
 }
 
 size_t nonce_table_live(const struct nonce_table *t) {
@@ -138,15 +154,15 @@ static uint64_t issued_at(const uint8_t *raw) {
 }
 
 /* HMAC over a label (the key may come to sign other things), time, random bits and instance. */
-static bool sign(const struct nonce_table *t, struct hasher *h, const uint8_t raw[NONCE_RAW_LEN],
-                 uint8_t mac[MAC_LEN]) {
+static bool sign(const uint8_t key[NONCE_KEY_LEN], struct hasher *h,
+                 const uint8_t raw[NONCE_RAW_LEN], uint8_t mac[MAC_LEN]) {
     static const char label[] = "nonce 1";
     char message[sizeof(label) + MAC_AT + 8];
     memcpy(message, label, sizeof(label));
     memcpy(message + sizeof(label), raw, MAC_AT);
     memcpy(message + sizeof(label) + MAC_AT, raw + INSTANCE_AT, 8);
     uint8_t full[32];
-    if (!hash_hmac_sha256(h, t->key, (struct str){message, sizeof(message)}, full)) return false;
+    if (!hash_hmac_sha256(h, key, (struct str){message, sizeof(message)}, full)) return false;
     memcpy(mac, full, MAC_LEN);
     bytes_wipe(full, sizeof(full));
     return true;
@@ -161,10 +177,26 @@ void nonce_issue(const struct nonce_table *t, struct hasher *h, uint64_t now_ms,
     memcpy(raw, time + 8 - TIME_LEN, TIME_LEN);
     memcpy(raw + TIME_LEN, random, NONCE_RANDOM_LEN);
     bytes_put_u64(raw + INSTANCE_AT, t->instance);
+    uint8_t key[NONCE_KEY_LEN];
+    table_lock(t);
+    memcpy(key, t->keys.current, sizeof(key));
+    table_unlock(t);
     /* A libcrypto without SHA-256 is refused at start. */
-    ENSURE(sign(t, h, raw, raw + MAC_AT));
+    ENSURE(sign(key, h, raw, raw + MAC_AT));
+    bytes_wipe(key, sizeof(key));
     bytes_to_b64(raw, sizeof(raw), text);
     outbuf_put(out, (struct str){text, sizeof(text)});
+}
+
+static bool is_signed_with(const uint8_t key[NONCE_KEY_LEN], struct hasher *h,
+                           const uint8_t raw[NONCE_RAW_LEN]) {
+    uint8_t mac[MAC_LEN];
+    return sign(key, h, raw, mac) && bytes_equal_ct(mac, raw + MAC_AT, MAC_LEN);
+}
+
+uint64_t nonce_issued_ms(struct str nonce) {
+    uint8_t raw[NONCE_RAW_LEN];
+    return bytes_from_b64(nonce, raw, sizeof(raw)) ? issued_at(raw) : 0;
 }
 
 static bool is_too_old(uint64_t issued, struct moment m) {
@@ -207,17 +239,17 @@ enum nonce_verdict nonce_check(struct nonce_table *t, struct hasher *h, struct s
     uint8_t raw[NONCE_RAW_LEN];
     if (!bytes_from_b64(nonce, raw, sizeof(raw))) return NONCE_FORGED;
     bool own = bytes_get_u64(raw + INSTANCE_AT) == t->instance;
-    bool known = false;
-    if (own) {
-        table_lock(t);
-        known = entry_find(t, raw) != NULL;
-        table_unlock(t);
+    struct keys keys;
+    table_lock(t);
+    bool is_ours = own && entry_find(t, raw) != NULL;
+    if (!is_ours) keys = t->keys;
+    table_unlock(t);
+    if (!is_ours) {
+        is_ours = is_signed_with(keys.current, h, raw) ||
+                  (keys.has_previous && is_signed_with(keys.previous, h, raw));
+        bytes_wipe(&keys, sizeof(keys));
     }
-    if (!known) {
-        uint8_t mac[MAC_LEN];
-        if (!sign(t, h, raw, mac)) return NONCE_FORGED;
-        if (!bytes_equal_ct(mac, raw + MAC_AT, MAC_LEN)) return NONCE_FORGED;
-    }
+    if (!is_ours) return NONCE_FORGED;
     if (!own) return NONCE_FOREIGN;
     const struct moment m = {now_ms, lifetime_ms};
     bool expired = is_too_old(issued_at(raw), m) || is_from_ahead(issued_at(raw), m);

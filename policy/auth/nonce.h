@@ -44,10 +44,16 @@ struct nonce_table *nonce_table_new(size_t capacity, const uint8_t key[NONCE_KEY
                                     uint64_t instance, const uint64_t hash_key[2],
                                     struct policy_lock lock);
 void nonce_table_free(struct nonce_table *t);
+
+/* Sign with `key` from now on. Nonces signed with `previous` (NULL: none) are ours as well, so that
+ * a change of the key asks nobody for a password. Both are copied. Takes the lock. */
+void nonce_table_rekey(struct nonce_table *t, const uint8_t key[NONCE_KEY_LEN],
+                       const uint8_t *previous);
 /* Entries in the table; some of them may have expired since. Takes the lock. */
 size_t nonce_table_live(const struct nonce_table *t);
 
-/* Write a fresh nonce: printable ASCII without '"' and '\'. Takes no lock, stores nothing. */
+/* Write a fresh nonce: printable ASCII without '"' and '\'. Takes the lock for a look at the key,
+ * stores nothing. */
 void nonce_issue(const struct nonce_table *t, struct hasher *h, uint64_t now_ms,
                  const uint8_t random[NONCE_RANDOM_LEN], struct outbuf *out);
 
@@ -68,6 +74,9 @@ enum nonce_use {
     NONCE_USE_REPLAYED, /* this nc was seen, or lies behind the window */
     NONCE_USE_EVICTED,  /* behind a horizon, or proved by another user */
 };
+
+/* When a nonce that is not FORGED was issued. */
+uint64_t nonce_issued_ms(struct str nonce);
 
 /* The key of a user for nonce_use: the same for the same name as long as the table lives, whatever
  * is reloaded meanwhile (a user's horizon hangs on it). */

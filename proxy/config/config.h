@@ -86,7 +86,8 @@ struct config {
         uint32_t failures;
         uint64_t window_ms, block_ms;
     } lockout;
-    struct str state_dir; /* empty: state in memory */
+    struct str state_dir;      /* empty: state in memory */
+    struct str nonce_key_file; /* shared by replicas; empty: the gate keeps a key of its own */
     struct {
         struct str file; /* path, resolved, or "-" */
         bool required;   /* access stops while records cannot be written */

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "proxy/config/loader.h"
+#include "proxy/config/nonce_key.h"
 
 #define AT(member)    offsetof(struct snapshot, member)
 #define CONFIG(field) AT(config.field)
@@ -122,6 +123,7 @@ static const struct reader_key root_keys[] = {
     {.name = "phones", .type = READER_LIST, .required = true, .offset = DRAFT(phones)},
     STRING("profiles_dir", true, profiles_dir),
     STRING("state_dir", false, state_dir),
+    STRING("nonce_key_file", false, nonce_key_file),
     GROUP("access_log", false, access_log_keys),
     GROUP("limits", false, limits_keys),
     END,
@@ -321,17 +323,41 @@ static void resolve_paths(struct loader *l) {
     draft->profiles_dir = path_of(l, l->root, "profiles_dir", draft->profiles_dir);
     config->state_dir = path_of(l, l->root, "state_dir", draft->state_dir);
     if (config->state_dir.len == 0) config->state_dir = state_from_environment(l);
+    config->nonce_key_file = path_of(l, l->root, "nonce_key_file", draft->nonce_key_file);
     config->access_log.file = draft->access_log_file;
     if (!str_equal(draft->access_log_file, STR("-")))
         config->access_log.file =
             path_of(l, member(l, "access_log"), "file", draft->access_log_file);
 }
 
+/* The state directory holds keys: nobody else may look into it, or put something there. */
+static void check_state_directory(struct loader *l) {
+    struct str path = l->snapshot->config.state_dir;
+    struct stat st;
+    if (!check_directory(l, "state_dir", path, false) || path.len == 0) return;
+    if (stat(path.ptr, &st) == 0 && (st.st_mode & 077) != 0)
+        reader_error(&l->reader, member(l, "state_dir"),
+                     "\"state_dir\": others can enter %s (mode %04o): chmod 700", path.ptr,
+                     (unsigned)st.st_mode & 07777U);
+}
+
+static void check_nonce_key(struct loader *l) {
+    struct str path = l->snapshot->config.nonce_key_file;
+    struct nonce_keys keys;
+    char error[160];
+    if (path.len == 0) return;
+    if (!nonce_key_read(path.ptr, &keys, error, sizeof(error)))
+        reader_error(&l->reader, member(l, "nonce_key_file"), "\"nonce_key_file\": %s: %s",
+                     path.ptr, error);
+    bytes_wipe(&keys, sizeof(keys));
+}
+
 static void check_paths(struct loader *l) {
     struct draft *draft = &l->snapshot->draft;
     if (!check_directory(l, "profiles_dir", draft->profiles_dir, true))
         draft->profiles_dir = STR_NONE;
-    (void)check_directory(l, "state_dir", l->snapshot->config.state_dir, false);
+    check_state_directory(l);
+    check_nonce_key(l);
     if (l->snapshot->config.state_dir.len == 0)
         reader_warning(&l->reader, l->root,
                        "no \"state_dir\" and no $STATE_DIRECTORY: state is kept in memory and "

@@ -23,7 +23,7 @@ struct draft {
     const struct str *https_listen, *http_listen, *proxy_protocol, *hosts, *algorithms;
     size_t https_listen_count, http_listen_count, proxy_protocol_count, host_count, algorithm_count;
     struct str realm, certificate, key, status_listen, users_file, users_dir, profiles_dir,
-        state_dir, access_log_file;
+        state_dir, nonce_key_file, access_log_file;
     int access_log_format;
     uint64_t nonce_lifetime_ms;
     const config_setting_t *phones, *grants;

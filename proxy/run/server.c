@@ -14,6 +14,7 @@
 #include "proxy/base/log.h"
 #include "proxy/client/conn.h"
 #include "proxy/phone/phone_conn.h"
+#include "proxy/run/keeper.h"
 #include "proxy/run/listener.h"
 #include "proxy/run/site.h"
 #include "proxy/run/worker.h"
@@ -36,8 +37,8 @@ struct server {
     uv_loop_t loop; /* of the main thread: signals */
     uv_signal_t signals[4];
     pthread_mutex_t lock;
-    pthread_mutex_t nonce_lock;
     struct shared shared;
+    struct keeper *keeper;
     struct site *site;
     struct crew *crews;
     unsigned count;
@@ -47,14 +48,6 @@ struct server {
 };
 
 /* ---- what all workers share ---- */
-
-static void nonce_acquire(void *owner) {
-    pthread_mutex_lock(owner);
-}
-
-static void nonce_release(void *owner) {
-    pthread_mutex_unlock(owner);
-}
 
 static void random_or_abort(void *out, size_t len) {
     int rc = RAND_bytes(out, (int)len);
@@ -68,19 +61,15 @@ static uint64_t wall_ms(void) {
 }
 
 static bool open_shared(struct server *s, const struct config *config) {
-    uint8_t nonce_key[NONCE_KEY_LEN];
-    uint64_t keys[4];
-    uint64_t instance;
-    random_or_abort(nonce_key, sizeof(nonce_key));
-    random_or_abort(keys, sizeof(keys));
-    random_or_abort(&instance, sizeof(instance));
+    char error[512];
     random_or_abort(s->shared.claim_key, sizeof(s->shared.claim_key));
-    struct policy_lock lock = {&s->nonce_lock, nonce_acquire, nonce_release};
-    s->shared.nonces = nonce_table_new(SERVER_NONCES, nonce_key, instance, keys, lock);
-    s->shared.peers = peers_new(keys + 2);
     s->shared.epoch_ms = wall_ms() - uv_now(&s->loop);
     atomic_init(&s->shared.next_id, 1);
-    bytes_wipe(nonce_key, sizeof(nonce_key));
+    s->keeper = keeper_open(&s->loop, &s->shared, config, error, sizeof(error));
+    if (s->keeper == NULL) {
+        log_event(LOG_ERROR, "server.start_failed", "error=%s", error);
+        return false;
+    }
     s->shared.log = access_log_open(config->access_log.file.ptr);
     if (s->shared.log != NULL) return true;
     log_event(LOG_ERROR, "access_log.open_failed", "file=%s error=%s", config->access_log.file.ptr,
@@ -172,6 +161,10 @@ static void reload(struct server *s) {
         return;
     }
     struct site *site = site_new(config, s->site, error, sizeof(error));
+    if (site != NULL && !keeper_reload(s->keeper, config, error, sizeof(error))) {
+        site_release(site);
+        site = NULL;
+    }
     if (site == NULL) {
         log_event(LOG_ERROR, "config.reload_refused", "file=%s error=%s", s->path, error);
         return;
@@ -196,6 +189,7 @@ static void stop(struct server *s) {
         mailbox_post(&s->crews[i].worker.mailbox, &s->crews[i].stop_message);
     for (size_t i = 0; i < ARRAY_LEN(s->signals); i++)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
+    keeper_stop(s->keeper);
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
@@ -272,8 +266,7 @@ static void say_ready(const struct server *s) {
 
 static void close_shared(struct server *s) {
     access_log_free(s->shared.log);
-    nonce_table_free(s->shared.nonces);
-    peers_free(s->shared.peers);
+    keeper_free(s->keeper);
     bytes_wipe(&s->shared, sizeof(s->shared));
 }
 
@@ -282,7 +275,6 @@ int server_run(struct config *config, const char *path, config_report *report, v
     struct server s = {.path = path, .report = report, .report_user = report_user};
     prepare_process();
     pthread_mutex_init(&s.lock, NULL);
-    pthread_mutex_init(&s.nonce_lock, NULL);
     int rc = uv_loop_init(&s.loop);
     ENSURE(rc == 0);
     s.site = site_new(config, NULL, error, sizeof(error));

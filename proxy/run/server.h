@@ -11,8 +11,6 @@
 
 /* How long answers under way may take after SIGTERM. */
 #define SERVER_GRACE_MS 10000
-/* Live nonces in all; 64 bytes each. */
-#define SERVER_NONCES 65536
 
 /* Serve until told to stop. Takes the reference on `config`. `path` is loaded again at SIGHUP, its
  * problems go to `report`. 0 after a clean end; 1 when it could not start, which was logged. */

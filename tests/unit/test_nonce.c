@@ -309,7 +309,7 @@ static void the_lock_is_taken_and_given_back(void **state) {
     f.table = nonce_table_new(4, key, 42, test_hash_key,
                               (struct policy_lock){&counted, acquire, release});
     struct nonce_text n = issue(&f, START);
-    assert_int_equal(counted.times, 0);
+    assert_int_equal(counted.times, 1); /* a look at the key */
     assert_int_equal(check(&f, &n, START), NONCE_FRESH);
     for (unsigned i = 0; i < 40; i++) {
         n = issue(&f, START + i);
@@ -319,7 +319,47 @@ static void the_lock_is_taken_and_given_back(void **state) {
     assert_int_equal(use(&f, &n, 1, 1, START + 10 * LIFE), NONCE_USE_EVICTED);
     assert_int_equal(nonce_table_live(f.table), 4);
     assert_int_equal(counted.held, 0);
-    assert_int_equal(counted.times, 1 + 80 + 1 + 1);
+    assert_int_equal(counted.times, 41 + 1 + 80 + 1 + 1);
+    close_table(&f);
+}
+
+static void V28_the_previous_key_verifies(void **state) {
+    (void)state;
+    struct fixture f;
+    uint8_t old_key[NONCE_KEY_LEN], key[NONCE_KEY_LEN], other[NONCE_KEY_LEN];
+    memset(old_key, 7, sizeof(old_key)); /* that of open_table */
+    memset(key, 8, sizeof(key));
+    memset(other, 9, sizeof(other));
+    open_table(&f, 4);
+    const struct nonce_text first = issue(&f, START);
+    const struct nonce_text used = issue(&f, START);
+    assert_int_equal(use(&f, &used, ALICE, 1, START), NONCE_USE_OK);
+    nonce_table_rekey(f.table, key, old_key);
+    const struct nonce_text second = issue(&f, START);
+    assert_int_equal(check(&f, &first, START), NONCE_FRESH);
+    assert_int_equal(check(&f, &second, START), NONCE_FRESH);
+    assert_int_equal(use(&f, &used, ALICE, 1, START), NONCE_USE_REPLAYED);
+    nonce_table_rekey(f.table, other, key); /* the next change: the first key is forgotten */
+    assert_int_equal(check(&f, &first, START), NONCE_FORGED);
+    assert_int_equal(check(&f, &second, START), NONCE_FRESH);
+    nonce_table_rekey(f.table, other, NULL);
+    assert_int_equal(check(&f, &second, START), NONCE_FORGED);
+    /* One with an entry was checked when the entry was made. */
+    assert_int_equal(check(&f, &used, START), NONCE_FRESH);
+    close_table(&f);
+}
+
+static void V28_a_kept_key_knows_the_nonces_before_a_restart(void **state) {
+    (void)state;
+    struct fixture f;
+    open_table(&f, 4);
+    const struct nonce_text n = issue(&f, START);
+    nonce_table_free(f.table);
+    f.table = table_of(4, 7, 43);
+    assert_int_equal(check(&f, &n, START), NONCE_FOREIGN);
+    assert_int_equal(use(&f, &n, ALICE, 1, START), NONCE_USE_EVICTED);
+    assert_int_equal(nonce_issued_ms(str_of(n.text)), START);
+    assert_int_equal(nonce_issued_ms(STR("none of ours")), 0);
     close_table(&f);
 }
 
@@ -347,6 +387,8 @@ int main(void) {
         cmocka_unit_test(V28_a_longer_lifetime_revives_nothing),
         cmocka_unit_test(one_slot_is_a_table),
         cmocka_unit_test(the_lock_is_taken_and_given_back),
+        cmocka_unit_test(V28_the_previous_key_verifies),
+        cmocka_unit_test(V28_a_kept_key_knows_the_nonces_before_a_restart),
         cmocka_unit_test(user_keys_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,139 @@
+#include "proxy/run/keeper.h"
+
+#include <openssl/rand.h>
+#include <string.h>
+#include <time.h>
+
+#include "proxy/base/log.h"
+#include "proxy/run/state.h"
+
+struct keeper {
+    uv_timer_t timer;
+    struct shared *shared;
+    char *dir;         /* owned, the state directory; empty: none */
+    char *shared_file; /* owned, nonce_key_file; empty: none */
+    struct nonce_keys keys;
+    pthread_mutex_t nonce_lock;
+};
+
+static void acquire(void *owner) {
+    pthread_mutex_lock(owner);
+}
+
+static void release(void *owner) {
+    pthread_mutex_unlock(owner);
+}
+
+static void random_or_abort(void *out, size_t len) {
+    int rc = RAND_bytes(out, (int)len);
+    ENSURE(rc == 1);
+}
+
+static uint64_t wall_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0;
+}
+
+static char *copy(struct str text) {
+    char *out = strndup(text.len > 0 ? text.ptr : "", text.len);
+    ENSURE(out != NULL);
+    return out;
+}
+
+/* ---- the key of nonces ---- */
+
+static bool load_keys(struct keeper *k, char *error, size_t error_len) {
+    struct nonce_keys keys = k->keys;
+    bool good =
+        state_nonce_keys(str_of(k->dir), str_of(k->shared_file), wall_s(), &keys, error, error_len);
+    if (good) k->keys = keys;
+    bytes_wipe(&keys, sizeof(keys));
+    return good;
+}
+
+static void use_keys(struct keeper *k) {
+    nonce_table_rekey(k->shared->nonces, k->keys.current,
+                      k->keys.has_previous ? k->keys.previous : NULL);
+}
+
+/* A gate that runs for months changes its key too. */
+static void rotate_in_time(struct keeper *k) {
+    char error[512];
+    if (k->shared_file[0] != '\0' || wall_s() - k->keys.made_s <= STATE_KEY_AGE_S) return;
+    if (load_keys(k, error, sizeof(error))) {
+        use_keys(k);
+        return;
+    }
+    log_event(LOG_ERROR, "state.key_failed", "error=%s", error);
+    k->keys.made_s = wall_s() - STATE_KEY_AGE_S + 60; /* again in a minute */
+}
+
+/* ---- life ---- */
+
+static void on_timer(uv_timer_t *timer) {
+    struct keeper *k = timer->data;
+    rotate_in_time(k);
+}
+
+static void make_tables(struct keeper *k) {
+    uint64_t keys[4];
+    uint64_t instance;
+    struct policy_lock lock = {&k->nonce_lock, acquire, release};
+    random_or_abort(keys, sizeof(keys));
+    random_or_abort(&instance, sizeof(instance));
+    k->shared->nonces = nonce_table_new(KEEPER_NONCES, k->keys.current, instance, keys, lock);
+    use_keys(k);
+    k->shared->peers = peers_new(keys + 2);
+}
+
+struct keeper *keeper_open(uv_loop_t *loop, struct shared *shared, const struct config *config,
+                           char *error, size_t error_len) {
+    struct keeper *k = calloc(1, sizeof(*k));
+    ENSURE(k != NULL);
+    k->shared = shared;
+    k->dir = copy(config->state_dir);
+    k->shared_file = copy(config->nonce_key_file);
+    pthread_mutex_init(&k->nonce_lock, NULL);
+    if ((k->dir[0] != '\0' && !state_open(k->dir, error, error_len)) ||
+        !load_keys(k, error, error_len)) {
+        keeper_free(k);
+        return NULL;
+    }
+    make_tables(k);
+    k->timer.data = k;
+    uv_timer_init(loop, &k->timer);
+    uv_timer_start(&k->timer, on_timer, KEEPER_TICK_MS, KEEPER_TICK_MS);
+    return k;
+}
+
+bool keeper_reload(struct keeper *k, const struct config *config, char *error, size_t error_len) {
+    if (!str_equal(config->state_dir, str_of(k->dir)))
+        log_event(LOG_WARNING, "state.dir_kept", "dir=%s: another one counts from the next start",
+                  k->dir);
+    char *old = k->shared_file;
+    k->shared_file = copy(config->nonce_key_file);
+    if (!load_keys(k, error, error_len)) {
+        free(k->shared_file);
+        k->shared_file = old;
+        return false;
+    }
+    free(old);
+    use_keys(k);
+    return true;
+}
+
+void keeper_stop(struct keeper *k) {
+    uv_close((uv_handle_t *)&k->timer, NULL);
+}
+
+void keeper_free(struct keeper *k) {
+    if (k == NULL) return;
+    nonce_table_free(k->shared->nonces);
+    peers_free(k->shared->peers);
+    pthread_mutex_destroy(&k->nonce_lock);
+    bytes_wipe(&k->keys, sizeof(k->keys));
+    free(k->dir);
+    free(k->shared_file);
+    free(k);
+}

@@ -1,0 +1,30 @@
+/* keeper.h: what the main thread does beside waiting for signals: it owns the tables that all
+ * workers share and keeps in the state directory what must outlive a restart.
+ *
+ * Opened before the workers start, freed after they have ended. Only the main thread calls it. */
+#ifndef PROXY_RUN_KEEPER_H
+#define PROXY_RUN_KEEPER_H
+
+#include "proxy/config/config.h"
+#include "proxy/run/worker.h"
+
+/* Live nonces in all; 64 bytes each. */
+#define KEEPER_NONCES 65536
+/* How often the keeper looks around. */
+#define KEEPER_TICK_MS 1000
+
+struct keeper;
+
+/* Make the tables of `shared` from what the state directory holds. NULL with a line in `error`. */
+struct keeper *keeper_open(uv_loop_t *loop, struct shared *shared, const struct config *config,
+                           char *error, size_t error_len);
+/* Look at a new configuration before it is used; false with a line in `error`: it is refused. A
+ * state directory of another name counts from the next start. */
+MUST_USE bool keeper_reload(struct keeper *k, const struct config *config, char *error,
+                            size_t error_len);
+/* The loop is to end: close what keeps it alive. */
+void keeper_stop(struct keeper *k);
+/* Keep what is to be kept, free the tables. */
+void keeper_free(struct keeper *k);
+
+#endif
