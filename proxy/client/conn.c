@@ -55,9 +55,16 @@ static void append(struct conn *c, struct str data) {
 
 /* ---- the end ---- */
 
+/* Until now it counted: a connection whose last answer nobody takes is a connection, too. */
 static void on_closed(struct stream *s) {
     struct conn *c = of(s);
     cool_down(c);
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    else
+        c->worker->conns = c->next;
+    if (c->next != NULL) c->next->prev = c->prev;
+    if (c->counted) peers_remove(c->worker->shared->peers, &c->key);
     io_give(&c->worker->io, c->first);
     c->worker->live--;
     free(c);
@@ -66,13 +73,6 @@ static void on_closed(struct stream *s) {
 static void leave(struct conn *c) {
     c->state = CONN_CLOSED;
     timed_stop(&c->timed);
-    if (c->prev != NULL)
-        c->prev->next = c->next;
-    else
-        c->worker->conns = c->next;
-    if (c->next != NULL) c->next->prev = c->prev;
-    if (c->counted) peers_remove(c->worker->shared->peers, &c->key);
-    c->counted = false;
 }
 
 void conn_close_politely(struct conn *c) {
@@ -124,7 +124,8 @@ static void begin_exchange(struct conn *c, size_t end, const struct http_refusal
     c->state = CONN_BUSY;
     c->head_end = end;
     c->in_from = end;
-    c->stuck_since_ms = worker_now(c->worker);
+    c->stuck_since_ms = c->window_since_ms = worker_now(c->worker);
+    c->window_sent = c->stream.queued_total - stream_unsent(&c->stream);
     set_deadline(c, CONN_CHECK_MS);
     struct str head = {c->in, end};
     if (c->kind != CONN_TLS) {
@@ -172,10 +173,16 @@ static void give_body(struct conn *c) {
     }
 }
 
+/* Somebody who asks and does not read gets no further answers until there is room for them. */
+static bool has_room(struct conn *c) {
+    if (stream_is_full(&c->stream)) stream_flush(&c->stream);
+    return !stream_is_full(&c->stream);
+}
+
 /* What cannot be used now holds the reading back; so does the next request until this one is
  * answered. */
 static void hold_back(struct conn *c) {
-    if (c->x != NULL && c->in_from < c->in_len)
+    if (c->x != NULL ? c->in_from < c->in_len : stream_is_full(&c->stream))
         stream_pause(&c->stream);
     else
         stream_resume(&c->stream);
@@ -187,7 +194,7 @@ void conn_advance(struct conn *c) {
     bool more = true;
     while (more && c->state != CONN_CLOSED) {
         if (c->x == NULL) {
-            more = (c->state == CONN_IDLE || c->state == CONN_HEAD) && read_head(c);
+            more = has_room(c) && (c->state == CONN_IDLE || c->state == CONN_HEAD) && read_head(c);
             continue;
         }
         give_body(c);
@@ -214,9 +221,14 @@ static void on_data(struct stream *s, struct str data) {
         if (used == 0) break;
         data = str_part(data, used, data.len);
     }
-    if (c->state == CONN_CLOSED) return;
-    if (data.len > 0) append(c, data);
-    conn_advance(c);
+    /* In clear a read may bring more than a TLS record does. */
+    do {
+        struct str piece = str_part(data, 0, data.len < IO_BUF_SIZE ? data.len : IO_BUF_SIZE);
+        if (c->state == CONN_CLOSED) return;
+        if (piece.len > 0) append(c, piece);
+        conn_advance(c);
+        data = str_part(data, piece.len, data.len);
+    } while (data.len > 0);
 }
 
 static void on_batch(struct stream *s) {
@@ -235,7 +247,10 @@ static void on_open(struct stream *s) {
 
 static void on_writable(struct stream *s) {
     struct conn *c = of(s);
-    if (c->x != NULL) exchange_writable(c->x);
+    if (c->x != NULL)
+        exchange_writable(c->x);
+    else
+        conn_advance(c);
 }
 
 static void on_end(struct stream *s, enum stream_end why) {
@@ -265,17 +280,23 @@ static const struct stream_ops stream_ops = {
 
 /* ---- deadlines ---- */
 
-/* The person must take what we send: no octet for body_stall_ms, and we stop. */
+/* The person must take what we send: no octet for body_stall_ms, or over as long a time fewer than
+ * body_min_bytes_s a second, and we stop. */
 static bool reader_is_stuck(struct conn *c) {
+    const struct config_limits *l = limits_of(c);
     uint64_t now = worker_now(c->worker);
     size_t unsent = stream_unsent(&c->stream);
     uint64_t sent = c->stream.queued_total - unsent;
-    if (unsent == 0 || sent != c->sent_seen) {
-        c->sent_seen = sent;
-        c->stuck_since_ms = now;
-        return false;
+    if (unsent == 0 || sent != c->sent_seen) c->stuck_since_ms = now;
+    c->sent_seen = sent;
+    uint64_t span = now - c->window_since_ms;
+    bool slow =
+        span >= l->body_stall_ms && sent - c->window_sent < l->body_min_bytes_s * span / 1000;
+    if (unsent == 0 || span >= l->body_stall_ms) {
+        c->window_since_ms = now;
+        c->window_sent = sent;
     }
-    return now - c->stuck_since_ms >= limits_of(c)->body_stall_ms;
+    return unsent > 0 && (slow || now - c->stuck_since_ms >= l->body_stall_ms);
 }
 
 static void check_busy(struct conn *c) {
@@ -300,7 +321,7 @@ static void on_expired(struct timed *timed) {
             conn_close_politely(c);
             return;
         }
-        cool_down(c);
+        if (c->in_len == 0) cool_down(c); /* else it waits for room for its answer */
         c->timed.deadline_ms = c->idle_until_ms;
         return;
     case CONN_HEAD: {
@@ -350,6 +371,11 @@ void conn_accept(struct worker *w, uv_stream_t *listener, enum conn_kind kind) {
     }
     uv_tcp_nodelay(&c->stream.tcp, 1);
     first_begin(c);
+}
+
+void conn_end(struct conn *c, const char *reason) {
+    conn_abort(c, reason);
+    stream_close(&c->stream);
 }
 
 void conn_stop(struct conn *c) {

@@ -41,7 +41,7 @@ struct conn {
     struct stream stream;
     struct timed timed;
     struct worker *worker;
-    struct conn *next, *prev;
+    struct conn *next, *prev; /* the worker's, from accept to on_closed */
     enum conn_kind kind;
     enum conn_state state;
     enum peers_verdict admission; /* not PEERS_OK: the first request gets 503 */
@@ -59,6 +59,8 @@ struct conn {
     uint64_t idle_until_ms;
     uint64_t sent_seen; /* octets the kernel had taken at the last check */
     uint64_t stuck_since_ms;
+    uint64_t window_sent,
+        window_since_ms;  /* the same at the beginning of the span being measured */
     struct io_buf *first; /* octets of an incomplete PROXY header */
     char *in;             /* head and what follows it; NULL while cold */
     size_t in_cap, in_from, in_len;
@@ -77,6 +79,8 @@ void conn_advance(struct conn *c);
 void conn_close_politely(struct conn *c);
 /* End now; the exchange under way is told `reason`. */
 void conn_abort(struct conn *c, const char *reason);
+/* The same, and what is still being sent after the end is dropped. */
+void conn_end(struct conn *c, const char *reason);
 /* The worker stops: idle connections go now, busy ones after their answer. */
 void conn_stop(struct conn *c);
 

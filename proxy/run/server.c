@@ -110,7 +110,7 @@ static void on_stop_timer(uv_timer_t *timer) {
     struct crew *crew = timer->data;
     struct worker *w = &crew->worker;
     if (worker_now(w) >= crew->stop_at_ms) {
-        while (w->conns != NULL) conn_abort(w->conns, "stopping");
+        for (struct conn *c = w->conns; c != NULL; c = c->next) conn_end(c, "stopping");
     }
     close_idle_phones(crew);
     if (w->live == 0) close_loop(crew);
@@ -122,11 +122,7 @@ static void on_stop(struct message *message) {
     if (w->stopping) return;
     w->stopping = true;
     listeners_close(crew->listeners);
-    for (struct conn *c = w->conns; c != NULL;) {
-        struct conn *next = c->next;
-        conn_stop(c);
-        c = next;
-    }
+    for (struct conn *c = w->conns; c != NULL; c = c->next) conn_stop(c);
     crew->stop_at_ms = worker_now(w) + SERVER_GRACE_MS;
     crew->stop_timer.data = crew;
     uv_timer_init(&w->loop, &crew->stop_timer);
