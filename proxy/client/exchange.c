@@ -163,7 +163,9 @@ static void on_phone_sendable(void *owner) {
         x->body_mode = BODY_STREAM;
         respond_continue(x);
     }
-    if (x->body_mode == BODY_STREAM) conn_advance(x->conn);
+    struct conn *c = x->conn;
+    if (x->body_mode == BODY_STREAM) conn_advance(c);
+    if (c->x == x) exchange_flush_body(x);
 }
 
 void exchange_note_phone(struct exchange *x) {

@@ -196,8 +196,7 @@ static void on_data(struct stream *s, struct str data) {
             on_body(c, data);
         return;
     case PHONE_CONN_READY: /* octets nobody asked for: never paired with the next request (H13) */
-        c->reusable = false;
-        if (c->user == NULL) phone_conn_drop(c);
+        pc_fail(c, "phone_closed");
         return;
     case PHONE_CONN_CONNECTING:
     case PHONE_CONN_HANDSHAKE:

@@ -112,6 +112,9 @@ static void on_failed(void *user, const char *reason) {
         if (px->state == PX_CONNECTING && login.known) *px_memory(px) = login;
         return;
     }
+    /* Our place among those who wait for the login is still taken, or the call is on its way: go on
+     * with another connection when it comes. */
+    if (px->state == PX_WAIT_LOGIN) return;
     px_fail(px, reason);
 }
 
@@ -164,10 +167,12 @@ static void on_called(struct phone_waiter *waiter) {
         px->has_slot = true;
         px_finish(px, false);
     } else if (px->state == PX_WAIT_LOGIN) {
-        if (px->owner != NULL)
-            px_attempt(px);
-        else
+        if (px->owner == NULL)
             px_finish(px, true);
+        else if (px->conn == NULL)
+            px_connect(px, false);
+        else
+            px_attempt(px);
     }
 }
 
@@ -273,12 +278,14 @@ bool phone_exchange_body_is_full(const struct phone_exchange *px) {
 }
 
 void phone_exchange_pause(struct phone_exchange *px) {
+    if (px->state != PX_ANSWER) return;
     if (px->conn != NULL) phone_conn_pause(px->conn);
     px->timed.deadline_ms =
         0; /* the owner has a deadline of its own while it is the one we wait for */
 }
 
 void phone_exchange_resume(struct phone_exchange *px) {
+    if (px->state != PX_ANSWER) return; /* whatever we wait for then has its own deadline */
     px_set_deadline(px, px->timeouts.stall_ms);
     if (px->conn != NULL) phone_conn_resume(px->conn);
 }

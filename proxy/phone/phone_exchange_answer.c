@@ -94,7 +94,6 @@ static bool login_accepted(struct phone_exchange *px, const struct response_view
 
 static void give_head(struct phone_exchange *px, const struct response_view *res) {
     px->state = PX_ANSWER;
-    px_set_deadline(px, px->timeouts.stall_ms);
     if (px->owner != NULL) px->events->head(px->owner, res);
 }
 
@@ -117,7 +116,7 @@ void px_on_head(void *user, const struct response_view *res) {
     struct phone_exchange *px = user;
     px->times.first_byte_ms = (int64_t)(worker_now(px->worker) - px->sent_ms);
     px->discarded = 0;
-    px_set_deadline(px, px->timeouts.stall_ms);
+    if (px->owner != NULL) px_set_deadline(px, px->timeouts.stall_ms);
     if (res->status == 401) {
         on_challenge(px, res);
         return;
@@ -137,8 +136,8 @@ void px_on_head(void *user, const struct response_view *res) {
 
 void px_on_body(void *user, struct str data) {
     struct phone_exchange *px = user;
-    uint64_t stall = px->owner != NULL ? px->timeouts.stall_ms : PHONE_ORPHAN_MS;
-    px_set_deadline(px, stall);
+    /* For nobody, all of it has PHONE_ORPHAN_MS, however busily it drips. */
+    if (px->owner != NULL) px_set_deadline(px, px->timeouts.stall_ms);
     if (px->state == PX_ANSWER && px->owner != NULL) {
         px->events->body(px->owner, data);
         return;
