@@ -69,7 +69,9 @@ void phone_conn_close_idle(struct worker *w, struct phone *phone) {
 
 void phone_conn_give(struct phone_conn *c) {
     bool kept = !c->worker->stopping && !atomic_load(&c->phone->retired);
-    if (!c->reusable || c->state != PHONE_CONN_READY || !kept) {
+    /* After an early answer the end of our request may not have left yet. */
+    bool whole = stream_unsent(&c->stream) == 0;
+    if (!c->reusable || !whole || c->state != PHONE_CONN_READY || !kept) {
         phone_conn_drop(c);
         return;
     }

@@ -51,6 +51,8 @@ static void hand_over(struct message *message) {
     if (good) c->parcel_fd = dup(fd);
     if (good && c->parcel_fd >= 0) {
         memcpy(c->logins, old->logins, sizeof(c->logins));
+        /* Our BIO stays here: its method goes with this worker. */
+        if (old->stream.ssl != NULL) SSL_set_bio(old->stream.ssl, NULL, NULL);
         c->parcel_ssl = old->stream.ssl;
         old->stream.ssl = NULL;
         old->polite = false;
