@@ -1,0 +1,128 @@
+"""Greedy and slow clients, limits, shutdown and reload while somebody is served."""
+
+import signal
+import socket
+import time
+
+from gate import SANITIZER, SLOWER, wait_for
+from rawhttp import Client, head
+from digestclient import Digest
+
+LONG = "/phone/101/trace.pcap"
+
+
+def memory_kib(gate):
+    with open("/proc/%d/status" % gate.process.pid, encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def signed_in(gate, client, user="alice"):
+    digest = Digest(user, gate.passwords[user])
+    client.send(head("GET", LONG))
+    digest.take(client.read())
+    return digest
+
+
+def send_until_stuck(client, octets, most, patience=1.0):
+    """Send again and again, read nothing; how much the gate took."""
+    client.sock.settimeout(patience)
+    sent = 0
+    try:
+        while sent < most:
+            client.sock.sendall(octets)
+            sent += len(octets)
+    except (socket.timeout, TimeoutError, OSError):
+        pass
+    return sent
+
+
+def test_plain_port_takes_more_than_a_buffer_at_once(new_gate):
+    gate = new_gate()
+    for octets in (b"A" * 60000, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"x" * 60000,
+                   b"GET / HTTP/1.1\r\nX: " + b"y" * 60000):
+        for _ in range(5):
+            with Client(gate.http_port, plain=True) as c:
+                c.send(octets)
+                assert c.read().status in (400, 403, 431, 501)
+    assert gate.process.poll() is None
+
+
+def test_who_asks_and_never_reads_is_not_kept_in_memory(new_gate):
+    """Answers to pipelined requests wait in memory only up to a bound."""
+    gate = new_gate(limits={"idle_s": 2, "body_stall_s": 2})
+    before = memory_kib(gate)
+    with Client(gate.port, receive_buffer=4096) as c:
+        sent = send_until_stuck(c, head("GET", "/") * 200, 4_000_000)
+        grown = memory_kib(gate) - before
+        assert sent < 4_000_000 and grown < 8 * 1024, "%d octets taken, %d KiB grown" % (sent, grown)
+    with Client(gate.port) as c:
+        c.send(head("GET", "/"))
+        assert c.read().status == 401
+
+
+def test_many_pipelined_requests_are_all_answered(new_gate):
+    """More answers than the gate keeps ready: it stops, and goes on as they are read."""
+    gate = new_gate()
+    with Client(gate.port) as c:
+        for _ in range(3):
+            c.send(head("GET", "/") * 400)
+            assert all(c.read().status == 401 for _ in range(400))
+    wait_for(lambda: sum(r["event"] == "request" for r in gate.records()) == 1200, 3, "1200 records")
+
+
+def test_a_reader_who_takes_a_little_now_and_then_is_let_go(new_gate):
+    """Progress alone is not enough: body_min_bytes_s counts in this direction, too."""
+    gate = new_gate(limits={"body_stall_s": 1, "body_min_bytes_s": 262144})
+    gate.phones["101"].switch(pcap_bytes=8_000_000)
+    with Client(gate.port, receive_buffer=8192) as c:
+        digest = signed_in(gate, c)
+        c.send(head("GET", LONG, headers=[digest.header("GET", LONG)]))
+        end = time.monotonic() + 4
+        try:
+            while time.monotonic() < end and c.sock.recv(4096):
+                time.sleep(0.1)
+        except OSError:
+            pass
+        assert gate.record(path="/trace.pcap", outcome="failed")["reason"] == "client_stalled"
+    with Client(gate.port) as c:      # the phone is free again
+        digest = signed_in(gate, c)
+        target = "/phone/101/info.htm"
+        c.send(head("GET", target, headers=[digest.header("GET", target)]))
+        assert c.read().status == 200
+
+
+def stop(gate, seconds):
+    """SIGTERM; how long the end takes."""
+    begin = time.monotonic()
+    gate.process.terminate()
+    gate.process.wait(seconds)
+    taken, status = time.monotonic() - begin, gate.process.returncode
+    gate.process = None       # close() has nothing left to stop
+    assert status == 0, gate.stderr()
+    assert not SANITIZER.search(gate.stderr()), gate.stderr()
+    return taken
+
+
+def test_a_reload_with_changed_phones_keeps_no_old_connection(new_gate, new_phone, sign_in):
+    """Phones have few connections; and nothing of what was kept may hold up the end."""
+    phone = new_phone()
+    gate = new_gate({"101": phone})
+    assert sign_in(gate, "alice").get("/phone/101/info.htm").status == 200
+    wait_for(lambda: phone.counters()["open_now"] == 1, 2, "a kept connection")
+    gate.file.write_text(gate.file.read_text() + "limits = { queue_length = 7; };\n")
+    gate.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: phone.counters()["open_now"] == 0, 5, "the old connection goes")
+    assert sign_in(gate, "alice").get("/phone/101/info.htm").status == 200
+    assert phone.counters()["peak_open"] == 1
+    assert stop(gate, 20) < 5 * SLOWER
+
+
+def test_who_does_not_take_the_last_answer_does_not_hold_up_the_end(new_gate):
+    gate = new_gate()
+    gate.phones["101"].switch(pcap_bytes=4_000_000)
+    with Client(gate.port, receive_buffer=4096) as c:
+        digest = signed_in(gate, c)
+        c.send(head("GET", LONG, headers=[digest.header("GET", LONG)]))
+        c.sock.recv(1)
+        time.sleep(0.5)
+        assert stop(gate, 40) < 14 * SLOWER
