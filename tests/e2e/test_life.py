@@ -1,5 +1,6 @@
 """Reload, stop, IPv6: what must hold while the gate changes under people's hands."""
 
+import ssl
 import threading
 import time
 
@@ -10,6 +11,11 @@ from digestclient import Session
 from rawhttp import Client, head, tls_context
 
 PAGE = "/phone/101/info.htm"
+
+
+def soon(session, target, status):
+    """Workers take a new configuration one after the other, a moment after it is announced."""
+    gate_module.wait_for(lambda: session.get(target).status == status, 2, "%d for %s" % (status, target))
 
 
 def test_R07_reload_under_load_asks_nobody_for_a_password(new_gate, new_phone):
@@ -47,11 +53,11 @@ def test_reload_takes_new_phones_and_users(new_gate, new_phone, sign_in):
     gate.rewrite(phones=tuple(gate._phone(i, p) for i, p in gate.phones.items()))
     assert s.get("/phone/102/info.htm").status == 404       # not before it is told
     gate.reload()
-    assert s.get("/phone/102/info.htm").status == 200
+    soon(s, "/phone/102/info.htm", 200)
     users = (gate.dir / "users").read_text().splitlines(True)
     (gate.dir / "users").write_text("".join(u for u in users if not u.startswith("bob:")))
     gate.reload()
-    assert s.get(PAGE).status == 401
+    soon(s, PAGE, 401)
 
 
 def test_a_bad_file_changes_nothing(new_gate, new_phone, sign_in):
@@ -71,9 +77,14 @@ def test_reload_takes_a_new_certificate(new_gate, new_phone, tmp_path):
     for name in ("gate.crt", "gate.key"):
         (gate.dir / "tls" / name).write_bytes((other / name).read_bytes())
     gate.reload()
-    with Client(gate.port, tls=tls_context(str(other / "ca.crt"))) as c:
-        c.send(head("GET", "/"))
-        assert c.read().status == 401
+
+    def trusted():
+        try:
+            Client(gate.port, tls=tls_context(str(other / "ca.crt"))).close()
+            return True
+        except ssl.SSLCertVerificationError:
+            return False
+    gate_module.wait_for(trusted, 2, "the new certificate")
 
 
 def test_a_request_under_way_outlives_the_reload(new_gate, new_phone, sign_in):
@@ -88,7 +99,7 @@ def test_a_request_under_way_outlives_the_reload(new_gate, new_phone, sign_in):
                           "tls": {"verify": "none"}, "login": gate.config["phones"][0]["login"]},))
     gate.reload()
     assert s.client.read().status == 200
-    assert s.get(PAGE).status == 404
+    soon(s, PAGE, 404)
     gate_module.wait_for(lambda: phone.counters()["open_now"] == 0, 5, "no connection is kept")
 
 
