@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+import vectors
+
 PAGE = "/phone/101/info.htm"
 PATH = "/info.htm"
 LIMITS = {"phone_connect_s": 1, "phone_first_byte_s": 1, "phone_stall_s": 1}
@@ -162,4 +164,42 @@ def test_phone_in_the_middle_of_a_reboot(broken, person):
     phone.reboot()
     assert person.get(PAGE).status == 502
     time.sleep(0.7)
+    healthy(broken, person)
+
+
+# --- the tables of answers, sent by a phone ------------------------------------------------------
+
+def raw_answer(broken, person, vector):
+    """What the person gets when the phone sends these octets and closes."""
+    broken.phones["101"].switch(fault="raw", raw=vector.octets.decode("latin-1"), fault_path=PATH,
+                                fault_count=1)
+    return person.request(vector.keys.get("request", "GET"), PAGE)
+
+
+@pytest.mark.parametrize("vector", vectors.read("http_response_reject"), ids=lambda v: v.name)
+def test_answers_that_are_refused(broken, person, vector):
+    answer = raw_answer(broken, person, vector)
+    assert answer.status == vector.status or answer.cut
+    record = broken.record(path=PATH, outcome="failed")
+    assert record["reason"] not in ("ok", "phone_credentials_rejected")
+    person.close()
+    healthy(broken, person)
+
+
+# A 401 would open the breaker: test_C13_a_401_of_the_phone_is_a_page_of_ours has a gate for it.
+TAKEN = [v for v in vectors.read("http_response_accept") if v.keys["code"] != "401"]
+
+
+@pytest.mark.parametrize("vector", TAKEN, ids=lambda v: v.name)
+def test_answers_that_are_taken(broken, person, vector):
+    code = int(vector.keys["code"])
+    code = 200 if code < 200 else code      # what follows the interim answer
+    answer = raw_answer(broken, person, vector)
+    if vector.keys.get("complete") == "no":
+        assert answer.cut or answer.status == 502
+    else:
+        assert answer.status == code and not answer.cut
+        if "decoded" in vector.keys:
+            assert answer.body == vectors.unescape(vector.keys["decoded"].encode())
+    person.close()
     healthy(broken, person)
