@@ -25,7 +25,8 @@ static const struct status_text texts[] = {
     {308, "Permanent Redirect", "Moved", "The page is at another address."},
     {400, "Bad Request", "This request is not understood",
      "Go back and try again. If a link or script made this request, it must be corrected."},
-    {401, "Unauthorized", "Please sign in", "Your name and password for this gate are needed."},
+    {401, "Unauthorized", "Please sign in",
+     "Your name and password for this gate are needed. Reload this page to be asked again."},
     {403, "Forbidden", "You may not do this",
      "You are signed in, but your role does not cover this page or action. Ask the team that runs "
      "the gate."},
@@ -115,12 +116,13 @@ static void begin(struct outbuf *out, struct str title) {
     outbuf_put(out, STR("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                         "<meta name=\"viewport\" content=\"width=device-width\"><title>"));
     put_escaped(out, title);
-    outbuf_put(
-        out,
-        STR("</title><style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;"
-            "max-width:40rem;margin:3rem auto;padding:0 1rem}h1{font-size:1.4rem}li{margin:.6rem 0}"
-            "a{text-underline-offset:.2em}.note{opacity:.75;font-size:.9rem}</style></"
-            "head><body><main><h1>"));
+    outbuf_put(out, STR("</title><style>:root{color-scheme:light dark}body{font:1rem/1.5 "
+                        "system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem;"
+                        "overflow-wrap:anywhere}h1{font-size:1.5rem;line-height:1.2}"
+                        "a{text-underline-offset:.2em}a:focus-visible{outline:3px solid;"
+                        "outline-offset:3px}ul{padding:0}li{list-style:none;padding:.6rem 0;"
+                        "border-top:1px solid #8888}li>a{font-weight:600}small{display:block;"
+                        "font-size:.9rem}</style></head><body><main><h1>"));
     put_escaped(out, title);
     outbuf_put(out, STR("</h1>\n"));
 }
@@ -150,7 +152,7 @@ void page_status(struct outbuf *out, unsigned status, const char *reason, struct
     }
     if (status != 400 && status != 401 && status < 500)
         outbuf_put(out, STR("<p><a href=\"/\" rel=\"noreferrer\">Back to the start</a></p>\n"));
-    outbuf_put(out, STR("<p class=\"note\">"));
+    outbuf_put(out, STR("<p><small>"));
     outbuf_u64(out, status);
     /* Why somebody is not signed in, or a phone not found, is for the record only: the page must
      * not tell an unknown user from a wrong password, nor a missing phone from one without a grant.
@@ -161,7 +163,7 @@ void page_status(struct outbuf *out, unsigned status, const char *reason, struct
         if (request_id > 0) outbuf_put(out, STR(", request "));
         if (request_id > 0) outbuf_u64(out, request_id);
     }
-    outbuf_put(out, STR("</p>"));
+    outbuf_put(out, STR("</small></p>\n"));
     end(out);
 }
 
@@ -169,7 +171,8 @@ void page_portal_begin(struct outbuf *out, struct str user) {
     begin(out, STR("Your phones"));
     outbuf_put(out, STR("<p>Signed in as <strong>"));
     put_escaped(out, user);
-    outbuf_put(out, STR("</strong>.</p>\n<ul>\n"));
+    /* A list without marks is read out as a list only when its role says so. */
+    outbuf_put(out, STR("</strong>.</p>\n<ul role=\"list\">\n"));
 }
 
 static void put_link(struct outbuf *out, struct str href, struct str text) {
@@ -184,13 +187,13 @@ void page_portal_phone(struct outbuf *out, const struct page_phone *phone) {
     bool named = phone->host_href.len > 0;
     outbuf_put(out, STR("<li>"));
     put_link(out, named ? phone->host_href : phone->path_href, phone->name);
-    outbuf_put(out, STR(" <span class=\"note\">as "));
+    outbuf_put(out, STR(" <small>as "));
     put_escaped(out, phone->role);
     if (named) {
         outbuf_put(out, STR(" &middot; "));
-        put_link(out, phone->path_href, STR("below this address"));
+        put_link(out, phone->path_href, STR("open below this address"));
     }
-    outbuf_put(out, STR("</span></li>\n"));
+    outbuf_put(out, STR("</small></li>\n"));
 }
 
 void page_portal_end(struct outbuf *out, size_t phones) {
