@@ -51,7 +51,7 @@ static bool take_word(struct str *line, struct str *word) {
 }
 
 static bool to_text(struct str s, char out[64]) {
-    if (s.len >= 64) return false;
+    if (s.len >= 64 || memchr(s.ptr, '\0', s.len) != NULL) return false;
     memcpy(out, s.ptr, s.len);
     out[s.len] = '\0';
     return true;
