@@ -9,9 +9,9 @@
 #define CNONCE_MAX 256
 #define NC_DIGITS  8
 
-/* What RFC 7616 3.4 puts into an answer; the first NEEDED are required here. */
+/* What RFC 7616 3.4 puts into an answer; the first NEEDED are required here, and one of the two
+ * names. */
 enum field {
-    FIELD_USERNAME,
     FIELD_REALM,
     FIELD_NONCE,
     FIELD_URI,
@@ -20,10 +20,11 @@ enum field {
     FIELD_NC,
     FIELD_QOP,
     NEEDED,
-    FIELD_ALGORITHM = NEEDED,
+    FIELD_USERNAME = NEEDED,
+    FIELD_USERNAME_EXT,
+    FIELD_ALGORITHM,
     FIELD_OPAQUE,
     FIELD_USERHASH,
-    FIELD_USERNAME_EXT,
     FIELDS
 };
 
@@ -110,7 +111,7 @@ static bool fields_are_there(const struct answer *a) {
     for (size_t f = 0; f < NEEDED; f++) {
         if (a->fields[f] == NULL) return false;
     }
-    return true;
+    return a->fields[FIELD_USERNAME] != NULL || a->fields[FIELD_USERNAME_EXT] != NULL;
 }
 
 /* Eight hex digits, not zero (V07). */
@@ -132,20 +133,61 @@ static bool read_algorithm(const struct answer *a, enum hash_alg *alg) {
     return false;
 }
 
-static bool read_fields(struct answer *a, struct authn_result *result) {
+/* Absent means false (RFC 7616 3.4). */
+static bool read_userhash(const struct answer *a, bool *hashed) {
+    struct str value = value_of(a, FIELD_USERHASH);
+    *hashed = str_equal_icase(value, STR("true"));
+    return *hashed || a->fields[FIELD_USERHASH] == NULL || str_equal_icase(value, STR("false"));
+}
+
+/* By the hash of the name (V16). */
+static bool find_hashed(const struct users *users, const struct answer *a,
+                        const struct user **user) {
+    uint8_t hash[HASH_MAX_LEN];
+    enum hash_alg alg;
+    if (!read_algorithm(a, &alg)) return false;
+    if (!bytes_from_hex(value_of(a, FIELD_USERNAME), hash, hash_len(alg))) return false;
+    *user = users_find_hashed(users, alg, hash);
+    return true;
+}
+
+/* Whom the answer names, in one of three spellings: in clear, as a hash, extended (V10, V16). False
+ * where it names nobody in a way that can be read. */
+static bool find_user(const struct users *users, const struct answer *a, struct outbuf *memory,
+                      const struct user **user) {
+    bool extended = a->fields[FIELD_USERNAME_EXT] != NULL;
+    bool hashed;
+    if (extended && a->fields[FIELD_USERNAME] != NULL) return false;
+    if (!read_userhash(a, &hashed) || (hashed && extended)) return false;
+    if (hashed) return find_hashed(users, a, user);
+    struct str name = value_of(a, FIELD_USERNAME);
+    if (extended && !authparam_extended(a->fields[FIELD_USERNAME_EXT], memory, &name)) return false;
+    *user = users_find(users, name);
+    return name.len > 0;
+}
+
+/* For the record too, so whatever else is wrong with the answer. */
+static bool read_claim(const struct users *users, const struct answer *a, struct outbuf *memory,
+                       const struct user **user, struct authn_result *result) {
+    const struct authparam *given = a->fields[FIELD_USERNAME];
+    if (given == NULL) given = a->fields[FIELD_USERNAME_EXT];
+    if (given == NULL) return false;
+    bool readable = find_user(users, a, memory, user);
+    result->claimed_is_known = *user != NULL;
+    result->claimed = str_part(*user != NULL ? (*user)->name : given->raw, 0, AUTHN_CLAIMED_MAX);
+    return readable;
+}
+
+static bool read_fields(struct answer *a, bool named, struct authn_result *result) {
     if (!fields_are_there(a)) return refuse(result, AUTHN_REASON_MISSING_FIELD);
-    /* Hashed and extended names come later; to guess at them now would be to fail open. */
-    if (a->fields[FIELD_USERHASH] != NULL &&
-        !str_equal_icase(value_of(a, FIELD_USERHASH), STR("false")))
-        return refuse(result, AUTHN_REASON_BAD_FIELD);
     if (!str_equal_icase(value_of(a, FIELD_QOP), STR("auth")))
         return refuse(result, AUTHN_REASON_QOP_NOT_OFFERED);
     if (!read_algorithm(a, &a->algorithm))
         return refuse(result, AUTHN_REASON_ALGORITHM_NOT_OFFERED);
     result->algorithm = a->algorithm;
     size_t cnonce_len = value_of(a, FIELD_CNONCE).len;
-    if (!read_nc(value_of(a, FIELD_NC), &a->nc) || cnonce_len < 1 || cnonce_len > CNONCE_MAX ||
-        value_of(a, FIELD_USERNAME).len == 0 || value_of(a, FIELD_REALM).len == 0 ||
+    if (!named || !read_nc(value_of(a, FIELD_NC), &a->nc) || cnonce_len < 1 ||
+        cnonce_len > CNONCE_MAX || value_of(a, FIELD_REALM).len == 0 ||
         value_of(a, FIELD_NONCE).len == 0 ||
         !bytes_from_hex(value_of(a, FIELD_RESPONSE), a->response, hash_len(a->algorithm)))
         return refuse(result, AUTHN_REASON_BAD_FIELD);
@@ -205,6 +247,19 @@ static bool response_is_right(const struct authn_ctx *ctx, const struct request_
     return equal && known;
 }
 
+/* Where no backslash was undone, values are slices of the header and outlive authn_check. */
+static struct authn_proof proof_of(const struct answer *a) {
+    static const enum field fields[] = {FIELD_URI, FIELD_NONCE, FIELD_NC, FIELD_CNONCE};
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        const struct authparam *param = a->fields[fields[i]];
+        if (param->value.ptr != param->raw.ptr) return (struct authn_proof){.uri = STR_NONE};
+    }
+    return (struct authn_proof){.uri = value_of(a, FIELD_URI),
+                                .nonce = value_of(a, FIELD_NONCE),
+                                .nc = value_of(a, FIELD_NC),
+                                .cnonce = value_of(a, FIELD_CNONCE)};
+}
+
 /* The response was right; may this nonce and nc be used (again)? */
 static void judge_nonce(const struct authn_ctx *ctx, const struct answer *a,
                         enum nonce_verdict nonce, struct authn_result *result) {
@@ -221,6 +276,7 @@ static void judge_nonce(const struct authn_ctx *ctx, const struct answer *a,
                       ctx->digest->nonce_lifetime_ms)) {
     case NONCE_USE_OK:
         set(result, AUTHN_OK, AUTHN_REASON_OK);
+        result->proof = proof_of(a);
         break;
     case NONCE_USE_REPLAYED:
         set(result, AUTHN_STALE, AUTHN_REASON_NC_REPLAYED);
@@ -264,42 +320,14 @@ void authn_check(const struct authn_ctx *ctx, const struct request_view *req,
     sort_fields(&params, &a);
 
     const struct user *user = NULL;
-    if (a.fields[FIELD_USERNAME] != NULL) {
-        result->claimed = str_part(a.fields[FIELD_USERNAME]->raw, 0, AUTHN_CLAIMED_MAX);
-        user = users_find(ctx->users, value_of(&a, FIELD_USERNAME));
-        result->claimed_is_known = user != NULL;
-    }
-    /* Both names, or the extended one alone (V10). */
-    if (a.fields[FIELD_USERNAME_EXT] != NULL) {
-        (void)refuse(result, AUTHN_REASON_BAD_FIELD);
-        return;
-    }
-    if (!read_fields(&a, result)) return;
+    bool named = read_claim(ctx->users, &a, &memory, &user, result);
+    if (!read_fields(&a, named, result)) return;
     if (!uri_is_target(req, value_of(&a, FIELD_URI))) {
         (void)refuse(result, AUTHN_REASON_URI_MISMATCH);
         return;
     }
     if (!fits_challenge(ctx->digest, &a, result)) return;
     prove(ctx, req, &a, user, result);
-}
-
-void authn_write_challenge(const struct authn_ctx *ctx, bool stale,
-                           const uint8_t random[NONCE_RANDOM_LEN], struct outbuf *out) {
-    char text[NONCE_TEXT_MAX];
-    struct outbuf nonce;
-    outbuf_init(&nonce, text, sizeof(text));
-    nonce_issue(ctx->nonces, ctx->hasher, ctx->now_ms, random, &nonce);
-    for (size_t i = 0; i < ctx->digest->algorithm_count; i++) {
-        outbuf_put(out, STR("WWW-Authenticate: Digest "));
-        authparam_put_quoted(out, STR("realm"), ctx->digest->realm);
-        outbuf_put(out, STR(", qop=\"auth\", algorithm="));
-        outbuf_put(out, hash_name(ctx->digest->algorithms[i]));
-        outbuf_put(out, STR(", nonce=\""));
-        outbuf_put(out, outbuf_str(&nonce));
-        outbuf_put(out, STR("\", charset=UTF-8"));
-        if (stale) outbuf_put(out, STR(", stale=true"));
-        outbuf_put(out, STR("\r\n"));
-    }
 }
 
 const char *authn_reason_str(enum authn_reason reason) {

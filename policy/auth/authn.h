@@ -59,16 +59,23 @@ enum authn_reason {
 #undef X
 };
 
+/* What Authentication-Info is made of: slices of the header. */
+struct authn_proof {
+    struct str uri; /* empty: nothing is written */
+    struct str nonce, nc, cnonce;
+};
+
 struct authn_result {
     enum authn_verdict verdict;
     enum authn_reason reason;
     const struct user *user; /* proven; NULL unless AUTHN_OK or AUTHN_STALE */
-    struct str
-        claimed; /* slice of the header, cut at AUTHN_CLAIMED_MAX; empty where none was given */
+    struct str claimed;      /* the user's own name where there is such a user, else a slice of the
+                                header; cut at AUTHN_CLAIMED_MAX; empty where none was given */
     bool claimed_is_known;  /* a user of this name exists: only then may the record hold it in clear
                              */
     bool counts_as_failure; /* a wrong response on a nonce we signed: the lockout counts it */
-    enum hash_alg algorithm; /* of the answer, once known */
+    enum hash_alg algorithm;  /* of the answer, once known */
+    struct authn_proof proof; /* with AUTHN_OK */
 };
 
 struct authn_ctx {
@@ -87,6 +94,16 @@ void authn_check(const struct authn_ctx *ctx, const struct request_view *req,
  * fresh nonce. */
 void authn_write_challenge(const struct authn_ctx *ctx, bool stale,
                            const uint8_t random[NONCE_RANDOM_LEN], struct outbuf *out);
+
+#define AUTHN_INFO_MAX 512 /* octets that authn_write_info writes at most */
+/* In the last of so many parts of its life a nonce is followed by the next one (V19). */
+#define AUTHN_NEXTNONCE_PART 5
+
+/* Write "Authentication-Info: ...\r\n" for a result of AUTHN_OK: we know the hash of the password,
+ * too (RFC 7616 3.5). Two hashes, no memory. Writes nothing where the answer had backslashes in
+ * uri, nonce, nc or cnonce, which no client puts there. */
+void authn_write_info(const struct authn_ctx *ctx, const struct authn_result *result,
+                      const uint8_t random[NONCE_RANDOM_LEN], struct outbuf *out);
 
 const char *authn_reason_str(enum authn_reason reason);
 

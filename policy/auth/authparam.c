@@ -205,6 +205,44 @@ const struct authparam *authparam_find(const struct authparams *params, struct s
     return NULL;
 }
 
+/* attr-char of RFC 8187 3.2.1: a token's characters without those that mean something here. */
+static bool is_attr_char(char c) {
+    return ascii_is_tchar(c) && c != '*' && c != '\'' && c != '%';
+}
+
+/* Undo the escapes of `coded`, each octet once. */
+static bool decode(struct str coded, struct outbuf *memory) {
+    for (size_t i = 0; i < coded.len; i++) {
+        char c = coded.ptr[i];
+        if (c == '%') {
+            if (coded.len - i < 3) return false;
+            int high = ascii_hex_value(coded.ptr[i + 1]), low = ascii_hex_value(coded.ptr[i + 2]);
+            if (high < 0 || low < 0) return false;
+            c = (char)(high << 4 | low);
+            i += 2;
+        } else if (!is_attr_char(c)) {
+            return false;
+        }
+        outbuf_char(memory, c);
+    }
+    return !memory->full;
+}
+
+bool authparam_extended(const struct authparam *param, struct outbuf *memory, struct str *value) {
+    if (param->quoted) return false;
+    struct str rest = param->value, charset, language;
+    if (!str_split(&rest, '\'', &charset) || !str_split(&rest, '\'', &language)) return false;
+    if (rest.ptr == NULL || !str_equal_icase(charset, STR("UTF-8"))) return false;
+    for (size_t i = 0; i < language.len; i++) {
+        char c = language.ptr[i];
+        if (!ascii_is_alpha(c) && !ascii_is_digit(c) && c != '-') return false;
+    }
+    size_t start = memory->len;
+    if (!decode(rest, memory)) return false;
+    *value = (struct str){memory->ptr + start, memory->len - start};
+    return str_is_utf8(*value);
+}
+
 void authparam_put_quoted(struct outbuf *out, struct str name, struct str value) {
     outbuf_put(out, name);
     outbuf_put(out, STR("=\""));

@@ -53,6 +53,12 @@ MUST_USE enum authparam_verdict authparam_list(struct str field, enum authparam_
 /* The parameter called `name`; NULL where there is none. */
 const struct authparam *authparam_find(const struct authparams *params, struct str name);
 
+/* The value of a parameter like username*: UTF-8'language'octets with escapes (RFC 8187 3.2), which
+ * is never quoted. The decoded octets go into `memory`, which `param` was read with. False where
+ * that is not what stands there, or not UTF-8. */
+MUST_USE bool authparam_extended(const struct authparam *param, struct outbuf *memory,
+                                 struct str *value);
+
 /* Write name="value" with `"` and `\` behind backslashes. */
 void authparam_put_quoted(struct outbuf *out, struct str name, struct str value);
 

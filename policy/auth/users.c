@@ -9,7 +9,10 @@
 struct node {
     struct user user;
     struct node *next; /* in the same bucket */
-    char name[USERS_NAME_MAX];
+    /* H(name ":" realm), and the next in the same bucket of that algorithm; where user.has. */
+    struct node *next_hashed[HASH_ALGS];
+    uint8_t name_hash[HASH_ALGS][HASH_MAX_LEN];
+    char name[];
 };
 
 struct users {
@@ -19,8 +22,9 @@ struct users {
     struct node **order; /* owned, with the nodes: by first line */
     size_t count;
     size_t order_size;
-    struct node **buckets; /* owned; the nodes belong to `order` */
-    size_t bucket_count;   /* a power of two, at least `count` */
+    struct node **buckets;           /* owned; the nodes belong to `order` */
+    size_t bucket_count;             /* a power of two, at least `count` */
+    struct node **hashed[HASH_ALGS]; /* owned, as buckets; NULL until users_hash_names */
 };
 
 static void *must(void *memory) {
@@ -45,6 +49,7 @@ void users_free(struct users *u) {
         bytes_wipe(u->order[i], sizeof(*u->order[i]));
         free(u->order[i]);
     }
+    for (size_t alg = 0; alg < HASH_ALGS; alg++) free(u->hashed[alg]);
     free(u->order);
     free(u->buckets);
     free(u->realm);
@@ -83,7 +88,7 @@ static struct node *find(const struct users *u, struct str name) {
 
 static struct node *add(struct users *u, struct str name) {
     grow(u);
-    struct node *node = must(calloc(1, sizeof(*node)));
+    struct node *node = must(calloc(1, sizeof(*node) + name.len));
     memcpy(node->name, name.ptr, name.len);
     node->user.name = (struct str){node->name, name.len};
     u->order[u->count++] = node;
@@ -119,15 +124,14 @@ static bool is_hash_of_nothing(enum hash_alg alg, const uint8_t *ha1) {
            bytes_equal_ct(value, ha1, hash_len(alg));
 }
 
-/* The algorithm by the number of digits; false where it is no hash at all. */
-static bool hash_from(struct str hex, enum hash_alg *alg, uint8_t ha1[HASH_MAX_LEN]) {
-    if (hex.len == 2 * hash_len(HASH_MD5))
-        *alg = HASH_MD5;
-    else if (hex.len == 2 * hash_len(HASH_SHA256))
-        *alg = HASH_SHA256;
+/* The algorithm by its name or, without one, by the number of digits; false where it is no hash at
+ * all. */
+static bool hash_from(const struct users_fields *f, enum hash_alg *alg, uint8_t ha1[HASH_MAX_LEN]) {
+    if (f->algorithm.len > 0)
+        *alg = HASH_SHA512_256;
     else
-        return false;
-    return bytes_from_hex(hex, ha1, hash_len(*alg)) && !is_hash_of_nothing(*alg, ha1);
+        *alg = f->hex.len == 2 * hash_len(HASH_MD5) ? HASH_MD5 : HASH_SHA256;
+    return bytes_from_hex(f->hex, ha1, hash_len(*alg)) && !is_hash_of_nothing(*alg, ha1);
 }
 
 /* Index of the last `c` in the first `end` octets; `end` where there is none. */
@@ -148,22 +152,34 @@ static enum users_line add_hash(struct users *u, struct str name, enum hash_alg 
     return USERS_LINE_OK;
 }
 
+bool users_split_line(struct str line, struct users_fields *f) {
+    size_t last = find_last(line, ':', line.len);
+    if (last == line.len) return false;
+    size_t before = find_last(line, ':', last);
+    if (before == last) return false;
+    *f = (struct users_fields){.hex = str_part(line, last + 1, line.len)};
+    struct str middle = str_part(line, before + 1, last - before - 1);
+    size_t third = find_last(line, ':', before);
+    if (third < before && str_equal(middle, hash_name(HASH_SHA512_256))) {
+        f->algorithm = middle;
+        last = before;
+        before = third;
+    }
+    f->name = str_part(line, 0, before);
+    f->realm = str_part(line, before + 1, last - before - 1);
+    return true;
+}
+
 enum users_line users_add_line(struct users *u, struct str line) {
     if (str_trim(line).len == 0 || line.ptr[0] == '#') return USERS_LINE_EMPTY;
-    size_t second = find_last(line, ':', line.len);
-    if (second == line.len) return USERS_LINE_MALFORMED;
-    size_t first = find_last(line, ':', second);
-    if (first == second) return USERS_LINE_MALFORMED;
-
-    struct str name = str_part(line, 0, first);
-    struct str realm = str_part(line, first + 1, second - first - 1);
-    if (!name_is_good(name)) return USERS_LINE_BAD_NAME;
-    if (!str_equal(realm, (struct str){u->realm, u->realm_len})) return USERS_LINE_BAD_REALM;
+    struct users_fields f;
+    if (!users_split_line(line, &f)) return USERS_LINE_MALFORMED;
+    if (!name_is_good(f.name)) return USERS_LINE_BAD_NAME;
+    if (!str_equal(f.realm, (struct str){u->realm, u->realm_len})) return USERS_LINE_BAD_REALM;
     uint8_t ha1[HASH_MAX_LEN];
     enum hash_alg alg;
     enum users_line verdict = USERS_LINE_BAD_HASH;
-    if (hash_from(str_part(line, second + 1, line.len), &alg, ha1))
-        verdict = add_hash(u, name, alg, ha1);
+    if (hash_from(&f, &alg, ha1)) verdict = add_hash(u, f.name, alg, ha1);
     bytes_wipe(ha1, sizeof(ha1));
     return verdict;
 }
@@ -175,14 +191,14 @@ const char *users_line_str(enum users_line verdict) {
     case USERS_LINE_EMPTY:
         return "empty";
     case USERS_LINE_MALFORMED:
-        return "not of the form name:realm:hash";
+        return "not of the form name:realm:hash or name:realm:SHA-512-256:hash";
     case USERS_LINE_BAD_NAME:
         return "the name is empty, too long, not UTF-8 or holds a colon or a control character";
     case USERS_LINE_BAD_REALM:
         return "the realm is not the one of the configuration";
     case USERS_LINE_BAD_HASH:
-        return "the hash has neither 32 (MD5) nor 64 (SHA-256) hexadecimal digits, or is the hash "
-               "of nothing";
+        return "the hash has neither 32 (MD5) nor 64 (SHA-256, SHA-512-256) hexadecimal digits, or "
+               "is the hash of nothing";
     case USERS_LINE_REPEATED:
         return "this user has a line of this algorithm already";
     }
@@ -192,6 +208,40 @@ const char *users_line_str(enum users_line verdict) {
 const struct user *users_find(const struct users *u, struct str name) {
     const struct node *node = find(u, name);
     return node == NULL ? NULL : &node->user;
+}
+
+static struct node **hashed_bucket(const struct users *u, size_t alg, const uint8_t *hash) {
+    const struct str octets = {(const char *)hash, hash_len((enum hash_alg)alg)};
+    return &u->hashed[alg][str_hash(octets, u->key, false) & (u->bucket_count - 1)];
+}
+
+/* A user whose name cannot be hashed is not found by a hash. */
+static void link_hashed(struct users *u, size_t alg, struct hasher *h, struct node *node) {
+    const struct str parts[] = {node->user.name, STR(":"), {u->realm, u->realm_len}};
+    uint8_t *hash = node->name_hash[alg];
+    if (!hash_parts(h, (enum hash_alg)alg, parts, ARRAY_LEN(parts), hash)) return;
+    struct node **bucket = hashed_bucket(u, alg, hash);
+    node->next_hashed[alg] = *bucket;
+    *bucket = node;
+}
+
+void users_hash_names(struct users *u, struct hasher *h) {
+    for (size_t alg = 0; alg < HASH_ALGS; alg++) {
+        ENSURE(u->hashed[alg] == NULL);
+        u->hashed[alg] = must(calloc(u->bucket_count, sizeof(struct node *)));
+        for (size_t i = 0; i < u->count; i++) {
+            if (u->order[i]->user.has[alg]) link_hashed(u, alg, h, u->order[i]);
+        }
+    }
+}
+
+const struct user *users_find_hashed(const struct users *u, enum hash_alg alg,
+                                     const uint8_t *hash) {
+    if (u->hashed[alg] == NULL) return NULL;
+    for (struct node *n = *hashed_bucket(u, alg, hash); n != NULL; n = n->next_hashed[alg]) {
+        if (bytes_equal_ct(n->name_hash[alg], hash, hash_len(alg))) return &n->user;
+    }
+    return NULL;
 }
 
 size_t users_count(const struct users *u) {

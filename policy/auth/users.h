@@ -1,8 +1,8 @@
 /* users.h: who may sign in, and the hash that proves it.
  *
- * Built once from the lines of a users file (htdigest: name:realm:HA1), then immutable: safe to
- * read from any thread. HA1 is as good as the password for this realm (RFC 7616 5.2): wiped when
- * the table is freed, never logged. */
+ * Built once from the lines of a users file (htdigest: name:realm:HA1, or
+ * name:realm:SHA-512-256:HA1), then immutable: safe to read from any thread. HA1 is as good as the
+ * password for this realm (RFC 7616 5.2): wiped when the table is freed, never logged. */
 #ifndef POLICY_AUTH_USERS_H
 #define POLICY_AUTH_USERS_H
 
@@ -24,7 +24,7 @@ enum users_line {
     USERS_LINE_BAD_NAME,  /* empty, not UTF-8, a control character, a colon or over USERS_NAME_MAX
                              octets */
     USERS_LINE_BAD_REALM, /* another realm than the gate's */
-    USERS_LINE_BAD_HASH,  /* neither 32 nor 64 hex digits, or the hash of nothing */
+    USERS_LINE_BAD_HASH,  /* not the number of hex digits, or the hash of nothing */
     USERS_LINE_REPEATED,  /* this user has a line of this algorithm already */
 };
 
@@ -34,14 +34,30 @@ enum users_line {
 struct users *users_new(struct str realm, const uint64_t key[2]);
 void users_free(struct users *u);
 
-/* Add one line of a users file, line end already removed. The line is split at its last two colons,
- * so a name may not but a realm need not be free of them... names with a colon are refused (RFC
- * 7616 3.4). Only while the table is built. */
+/* A line of a users file, split from its end: a realm has no colon, and a name with one is refused
+ * later (RFC 7616 3.4). */
+struct users_fields {
+    struct str name, realm;
+    struct str algorithm; /* "SHA-512-256"; empty: 32 digits are MD5, 64 are SHA-256 */
+    struct str hex;
+};
+
+/* False where there are too few colons. Blank lines and comments are the caller's to know. */
+MUST_USE bool users_split_line(struct str line, struct users_fields *fields);
+
+/* Add one line of a users file, line end already removed. Only while the table is built. */
 MUST_USE enum users_line users_add_line(struct users *u, struct str line);
 const char *users_line_str(enum users_line verdict);
 
+/* Make users found by the hash of their name as well: one hash a line, once, behind the last line.
+ */
+void users_hash_names(struct users *u, struct hasher *h);
+
 /* NULL where there is no such user. Byte for byte; constant time on average, whatever the name. */
 const struct user *users_find(const struct users *u, struct str name);
+/* By H(name ":" realm) (userhash, RFC 7616 3.4.4), hash_len(alg) octets: users with a line of this
+ * algorithm, after users_hash_names. Constant time on average as well. */
+const struct user *users_find_hashed(const struct users *u, enum hash_alg alg, const uint8_t *hash);
 size_t users_count(const struct users *u);
 /* Users in the order of their first line. */
 const struct user *users_at(const struct users *u, size_t index);

@@ -47,6 +47,26 @@ static void put_status_line(struct outbuf *out, unsigned status) {
     outbuf_put(out, STR("\r\n"));
 }
 
+static struct authn_ctx authn_of(struct exchange *x) {
+    const struct policy *policy = &x->site->config->policy;
+    return (struct authn_ctx){
+        .users = policy->users,
+        .digest = &policy->digest,
+        .nonces = x->worker->shared->nonces,
+        .hasher = x->worker->hasher,
+        .now_ms = worker_epoch_ms(x->worker),
+    };
+}
+
+/* Behind a proven request, whatever became of it: the gate proves itself (RFC 7616 3.5). */
+static void put_info(struct exchange *x, struct outbuf *out) {
+    if (!x->has_decision || x->decision.authn.verdict != AUTHN_OK) return;
+    struct authn_ctx ctx = authn_of(x);
+    uint8_t random[NONCE_RANDOM_LEN];
+    worker_random(x->worker, random, sizeof(random));
+    authn_write_info(&ctx, &x->decision.authn, random, out);
+}
+
 /* On every answer: nobody else may frame or sniff it, other sites get no Referer, and the name
  * stays HTTPS (not for localhost names and addresses, where other programs live, too). */
 static void put_common(struct exchange *x, struct outbuf *out, bool has_date) {
@@ -58,6 +78,7 @@ static void put_common(struct exchange *x, struct outbuf *out, bool has_date) {
     outbuf_put(out, STR("X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"));
     if (x->has_view && !is_local_name(route_host(x->view.authority)))
         outbuf_put(out, STR("Strict-Transport-Security: max-age=31536000\r\n"));
+    put_info(x, out);
     if (x->close_after)
         outbuf_put(out, STR("Connection: close\r\n"));
     else if (x->has_view && x->view.minor == 0)
@@ -98,7 +119,7 @@ static void write_own(struct exchange *x, const struct own_answer *own) {
         outbuf_put(&out, STR("\r\n"));
     }
     outbuf_put(&out, STR("\r\n"));
-    ENSURE(!out.full); /* challenges, Location and Retry-After are bounded below this */
+    ENSURE(!out.full); /* challenges, Location, Retry-After and AUTHN_INFO_MAX are less */
     x->status = own->status;
     put(x, outbuf_str(&out));
     bool head = x->has_view && x->view.method == METHOD_HEAD;
@@ -112,14 +133,7 @@ static const char *outcome_of(unsigned status) {
 }
 
 static void put_challenge(struct exchange *x, struct outbuf *fields) {
-    const struct policy *policy = &x->site->config->policy;
-    struct authn_ctx ctx = {
-        .users = policy->users,
-        .digest = &policy->digest,
-        .nonces = x->worker->shared->nonces,
-        .hasher = x->worker->hasher,
-        .now_ms = worker_epoch_ms(x->worker),
-    };
+    struct authn_ctx ctx = authn_of(x);
     uint8_t random[NONCE_RANDOM_LEN];
     worker_random(x->worker, random, sizeof(random));
     authn_write_challenge(&ctx, x->decision.authn.verdict == AUTHN_STALE, random, fields);

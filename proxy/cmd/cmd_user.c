@@ -107,6 +107,10 @@ static bool write_lines(const struct job *job, struct str password, struct outbu
         outbuf_char(out, ':');
         outbuf_put(out, digest->realm);
         outbuf_char(out, ':');
+        if (alg == HASH_SHA512_256) {
+            outbuf_put(out, hash_name(alg));
+            outbuf_char(out, ':');
+        }
         outbuf_hex(out, ha1, hash_len(alg));
         outbuf_char(out, '\n');
         bytes_wipe(ha1, sizeof(ha1));
@@ -134,7 +138,7 @@ static int replace(const struct job *job, struct str lines) {
 
 /* With the file locked and read. */
 static int apply(const struct job *job, struct str password) {
-    char memory[HASH_ALGS * (USERS_NAME_MAX + 2 + 255 + HASH_MAX_HEX + 1)];
+    char memory[HASH_ALGS * (USERS_NAME_MAX + 255 + sizeof("::SHA-512-256:") + HASH_MAX_HEX)];
     struct outbuf lines;
     outbuf_init(&lines, memory, sizeof(memory));
     int status = check_presence(job);

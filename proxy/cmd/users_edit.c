@@ -2,19 +2,13 @@
 
 #include <string.h>
 
+#include "policy/auth/users.h"
 #include "policy/base/outbuf.h"
 
-static size_t find_last_colon(struct str s, size_t end) {
-    while (end > 0 && s.ptr[end - 1] != ':') end--;
-    return end == 0 ? s.len : end - 1;
-}
-
 struct str users_edit_name(struct str line) {
+    struct users_fields fields;
     if (str_trim(line).len == 0 || line.ptr[0] == '#') return STR_NONE;
-    size_t second = find_last_colon(line, line.len);
-    if (second == line.len) return STR_NONE;
-    size_t first = find_last_colon(line, second);
-    return first == line.len ? STR_NONE : str_part(line, 0, first);
+    return users_split_line(line, &fields) ? fields.name : STR_NONE;
 }
 
 /* Cut the next line off, its line end included. */

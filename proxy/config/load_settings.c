@@ -161,7 +161,6 @@ static bool algorithm_from(struct str name, enum hash_alg *alg) {
 /* NULL where `alg` may stand at place `index`. */
 static const char *algorithm_problem(struct loader *l, const struct digest_settings *digest,
                                      size_t index, enum hash_alg alg) {
-    if (alg == HASH_SHA512_256) return "cannot be offered: 64 digits in a users file are SHA-256";
     if (index == 0 && alg != HASH_SHA256) return "cannot stand first: SHA-256 does";
     for (size_t i = 0; i < digest->algorithm_count; i++)
         if (digest->algorithms[i] == alg) return "stands there twice";
@@ -180,7 +179,7 @@ static void check_algorithms(struct loader *l) {
     const config_setting_t *group = member(l, "digest");
     for (size_t i = 0; i < draft->algorithm_count; i++) {
         enum hash_alg alg;
-        const char *problem = "is not known: \"SHA-256\", \"MD5\"";
+        const char *problem = "is not known: \"SHA-256\", \"MD5\", \"SHA-512-256\"";
         if (algorithm_from(draft->algorithms[i], &alg))
             problem = algorithm_problem(l, digest, i, alg);
         if (problem != NULL)

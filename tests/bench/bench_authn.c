@@ -41,6 +41,7 @@ static void add_user(struct bench *b, enum hash_alg alg, const char *name) {
     outbuf_init(&out, line, sizeof(line));
     outbuf_put(&out, str_of(name));
     outbuf_put(&out, STR(":" REALM ":"));
+    if (alg == HASH_SHA512_256) outbuf_put(&out, STR("SHA-512-256:"));
     outbuf_hex(&out, ha1, hash_len(alg));
     ENSURE(users_add_line(b->users, outbuf_str(&out)) == USERS_LINE_OK);
 }
@@ -62,6 +63,7 @@ struct row {
     const char *password;
     bool one_nonce;
     enum authn_reason reason;
+    bool hashed; /* userhash */
 };
 
 /* COUNT answers, on one nonce with a rising nc or each on a nonce of its own. */
@@ -87,12 +89,18 @@ static void prepare(struct bench *b, const struct row *row) {
         ENSURE(digest_response(b->hasher, &input, ha1, response));
         outbuf_init(&out, hex, sizeof(hex));
         outbuf_hex(&out, response, hash_len(row->alg));
+        char name[HASH_MAX_HEX + 1] = {0};
+        const struct str parts[] = {str_of(row->name), STR(":" REALM)};
+        if (row->hashed)
+            ENSURE(hash_parts_hex(b->hasher, row->alg, parts, ARRAY_LEN(parts), name));
+        else
+            (void)snprintf(name, sizeof(name), "%s", row->name);
         (void)snprintf(b->headers[i], sizeof(b->headers[i]),
                        "Digest username=\"%s\", realm=\"" REALM "\", nonce=\"%.*s\", uri=\"" URI
                        "\", algorithm=%.*s, response=\"%.*s\", qop=auth, nc=%s, "
-                       "cnonce=\"0123456789abcdef\"",
-                       row->name, (int)sizeof(nonce), nonce, STR_ARG(hash_name(row->alg)),
-                       (int)out.len, hex, nc);
+                       "cnonce=\"0123456789abcdef\"%s",
+                       name, (int)sizeof(nonce), nonce, STR_ARG(hash_name(row->alg)), (int)out.len,
+                       hex, nc, row->hashed ? ", userhash=true" : "");
     }
 }
 
@@ -147,14 +155,85 @@ static void run_challenges(struct bench *b) {
     printf("%-44s %6.2f us\n", "challenge written", (cpu_us() - start) / 100000);
 }
 
+/* What authn_write_info adds to an answer. */
+static void run_info(struct bench *b, const char *title, uint64_t age_ms) {
+    static const struct row right = {"",   HASH_SHA256,     "alice", "secret",
+                                     true, AUTHN_REASON_OK, false};
+    char text[AUTHN_INFO_MAX];
+    struct outbuf out;
+    struct header header = {STR("Authorization"), STR_NONE};
+    struct request_view req = {.method = METHOD_GET,
+                               .method_name = STR("GET"),
+                               .target = STR(URI),
+                               .headers = &header,
+                               .header_count = 1};
+    struct authn_result result;
+    uint8_t random[NONCE_RANDOM_LEN] = {0};
+    prepare(b, &right);
+    header.value = str_of(b->headers[0]);
+    authn_check(&b->ctx, &req, &result);
+    b->ctx.now_ms += age_ms;
+    double start = cpu_us();
+    for (unsigned i = 0; i < 100000; i++) {
+        outbuf_init(&out, text, sizeof(text));
+        authn_write_info(&b->ctx, &result, random, &out);
+    }
+    ENSURE(out.len > 0);
+    printf("%-44s %6.2f us\n", title, (cpu_us() - start) / 100000);
+}
+
+#define MANY 100000
+
+/* Two lines each, as `phonegate user` writes them. */
+static void run_load(struct bench *b) {
+    size_t len = 0, cap = MANY * 192;
+    char *text = malloc(cap);
+    ENSURE(text != NULL);
+    for (unsigned i = 0; i < MANY; i++)
+        len += (size_t)snprintf(text + len, cap - len,
+                                "person%u:" REALM ":%064x\nperson%u:" REALM ":%032x\n", i, i + 1, i,
+                                i + 1);
+    struct users *users = users_new(STR(REALM), hash_key);
+    struct str rest = {text, len}, line;
+    double start = cpu_us();
+    while (str_split(&rest, '\n', &line)) {
+        enum users_line verdict = users_add_line(users, line);
+        ENSURE(verdict == USERS_LINE_OK || verdict == USERS_LINE_EMPTY);
+    }
+    users_hash_names(users, b->hasher);
+    printf("%-44s %6.0f ms\n", "100,000 users of two lines loaded", (cpu_us() - start) / 1000);
+    start = cpu_us();
+    unsigned found = 0;
+    for (unsigned i = 0; i < MANY; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "person%u", i * 7919 % MANY * 2);
+        found += users_find(users, str_of(name)) != NULL;
+    }
+    ENSURE(found == MANY / 2);
+    printf("%-44s %6.2f us\n", "one of them looked up by name", (cpu_us() - start) / MANY);
+    users_free(users);
+    free(text);
+}
+
 int main(void) {
     static const struct row rows[] = {
-        {"SHA-256, right, nonce in use", HASH_SHA256, "alice", "secret", true, AUTHN_REASON_OK},
-        {"SHA-256, right, new nonce", HASH_SHA256, "alice", "secret", false, AUTHN_REASON_OK},
+        {"SHA-256, right, nonce in use", HASH_SHA256, "alice", "secret", true, AUTHN_REASON_OK,
+         false},
+        {"SHA-256, right, new nonce", HASH_SHA256, "alice", "secret", false, AUTHN_REASON_OK,
+         false},
         {"SHA-256, wrong password", HASH_SHA256, "alice", "guess", false,
-         AUTHN_REASON_WRONG_RESPONSE},
-        {"SHA-256, unknown user", HASH_SHA256, "nobody", "guess", false, AUTHN_REASON_UNKNOWN_USER},
-        {"MD5, right, nonce in use", HASH_MD5, "alice", "secret", true, AUTHN_REASON_OK},
+         AUTHN_REASON_WRONG_RESPONSE, false},
+        {"SHA-256, unknown user", HASH_SHA256, "nobody", "guess", false, AUTHN_REASON_UNKNOWN_USER,
+         false},
+        {"SHA-256, right, hashed name", HASH_SHA256, "alice", "secret", true, AUTHN_REASON_OK,
+         true},
+        {"SHA-256, wrong password, hashed name", HASH_SHA256, "alice", "guess", false,
+         AUTHN_REASON_WRONG_RESPONSE, true},
+        {"SHA-256, unknown user, hashed name", HASH_SHA256, "nobody", "guess", false,
+         AUTHN_REASON_UNKNOWN_USER, true},
+        {"MD5, right, nonce in use", HASH_MD5, "alice", "secret", true, AUTHN_REASON_OK, false},
+        {"SHA-512-256, right, nonce in use", HASH_SHA512_256, "alice", "secret", true,
+         AUTHN_REASON_OK, false},
     };
     uint8_t key[NONCE_KEY_LEN] = {1};
     struct bench b = {
@@ -162,8 +241,8 @@ int main(void) {
         .nonces = nonce_table_new(65536, key, 1, hash_key, (struct policy_lock){0}),
         .hasher = hasher_new(),
         .digest = {.realm = STR(REALM),
-                   .algorithms = {HASH_SHA256, HASH_MD5},
-                   .algorithm_count = 2,
+                   .algorithms = {HASH_SHA256, HASH_MD5, HASH_SHA512_256},
+                   .algorithm_count = 3,
                    .nonce_lifetime_ms = 300000},
         .headers = malloc(COUNT * sizeof(*b.headers)),
     };
@@ -171,11 +250,16 @@ int main(void) {
     b.ctx = (struct authn_ctx){b.users, &b.digest, b.nonces, b.hasher, 1000000};
     add_user(&b, HASH_SHA256, "alice");
     add_user(&b, HASH_MD5, "alice");
+    add_user(&b, HASH_SHA512_256, "alice");
+    users_hash_names(b.users, b.hasher);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         b.ctx.now_ms += 1000;
         run(&b, &rows[i]);
     }
     run_challenges(&b);
+    run_info(&b, "Authentication-Info written", 0);
+    run_info(&b, "the same with nextnonce", b.digest.nonce_lifetime_ms);
+    run_load(&b);
     free(b.headers);
     hasher_free(b.hasher);
     nonce_table_free(b.nonces);

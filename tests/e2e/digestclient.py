@@ -6,7 +6,8 @@ import secrets
 
 import rawhttp
 
-HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
+HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256,
+          "SHA-512-256": lambda octets: hashlib.new("sha512_256", octets)}
 PARAM = re.compile(r'([A-Za-z0-9_*-]+)=("((?:[^"\\]|\\.)*)"|[^\s,"]+)')
 QUOTED = {"username", "realm", "nonce", "uri", "response", "cnonce", "opaque"}
 ORDER = ["username", "realm", "nonce", "uri", "algorithm", "qop", "nc", "cnonce", "response",
@@ -26,6 +27,17 @@ class Challenge:
         return self.fields.get("stale", "").lower() == "true"
 
 
+class Info(Challenge):
+    """Authentication-Info: parameters without a scheme."""
+
+    def __init__(self, text):
+        super().__init__("- " + text)
+
+
+def infos(answer):
+    return [Info(text) for text in answer.all("authentication-info")]
+
+
 def challenges(answer):
     return [Challenge(text) for text in answer.all("www-authenticate")]
 
@@ -39,6 +51,7 @@ class Digest:
         self.algorithm = algorithm
         self.challenge = None
         self.nc = 0
+        self.last = None    # the fields last sent
 
     def h(self, octets):
         if isinstance(octets, str):
@@ -68,12 +81,24 @@ class Digest:
         f.update(change)
         if "response" not in change:
             f["response"] = self.response(method, f)
+        self.last = f
         return {name: value for name, value in f.items() if value is not None}
+
+    def user_hash(self):
+        """The name as userhash=true sends it (RFC 7616 3.4.4)."""
+        return self.h("%s:%s" % (self.user, self.challenge.fields["realm"]))
+
+    def rspauth(self, f):
+        """What the gate must prove itself with (RFC 7616 3.5)."""
+        return self.response("", f)
 
     def response(self, method, f):
         def text(name):
             return f.get(name) or ""
-        ha1 = self.h("%s:%s:%s" % (text("username"), text("realm"), self.password))
+        # Whatever spelling of the name is sent, it is the name itself that counts.
+        spelled = f.get("userhash") == "true" or "username*" in f
+        user = self.user if spelled else text("username")
+        ha1 = self.h("%s:%s:%s" % (user, text("realm"), self.password))
         ha2 = self.h("%s:%s" % (method, text("uri")))
         middle = [text("nonce")]
         if f.get("qop"):

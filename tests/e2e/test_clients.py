@@ -1,5 +1,6 @@
 """curl and Python requests as independent Digest clients."""
 
+import hashlib
 import subprocess
 
 import pytest
@@ -37,6 +38,21 @@ def test_curl_reads_a_page(site):
     page = curl(site, url, host="101.phones.localhost")
     assert "Mac: 000413A1B2C3" in page
     assert site.record(path="/info.htm", outcome="allowed")["digest_alg"] == "SHA-256"
+
+
+def test_V16_V18_curl_sends_the_hash_of_the_name_and_gets_a_proof(site):
+    url = "https://gate.localhost:%d/phone/101/info.htm" % site.port
+    done = subprocess.run(["curl", "-sS", "-v", "-o", "/dev/null", "--cacert", str(site.ca),
+                           "--noproxy", "*", "--max-time", "20", "--resolve",
+                           "gate.localhost:%d:127.0.0.1" % site.port, "--digest", "-u",
+                           "alice:" + site.passwords["alice"], url],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    sent = [line for line in done.stderr.splitlines() if line.startswith("> Authorization: ")]
+    name = hashlib.sha256(b"alice:gate.localhost").hexdigest()
+    assert any('username="%s"' % name in line and "userhash=true" in line for line in sent)
+    assert '< Authentication-Info: rspauth="' in done.stderr
+    assert site.record(path="/info.htm", outcome="allowed", user="alice")
 
 
 def test_curl_without_login_wrong_login_and_by_path(site):

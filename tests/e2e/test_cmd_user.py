@@ -1,5 +1,6 @@
 """phonegate user: the users file changes in one step, and nothing else in it changes."""
 
+import hashlib
 import os
 import pty
 import select
@@ -61,6 +62,20 @@ def test_old_password_leaves_with_the_algorithm_that_is_off(cfg):
     cfg.change(', "MD5"', "")
     assert user(cfg, "passwd", "bob", text=PASSWORD + "\n").returncode == 0
     assert cfg.users() == line("bob", PASSWORD)
+
+
+def test_V16_a_line_of_SHA_512_256_names_its_algorithm(cfg):
+    cfg.change(', "MD5"', ', "SHA-512-256"')
+    assert user(cfg, "add", "carol", text=PASSWORD + "\n").returncode == 0
+    digest = hashlib.new("sha512_256", b"carol:phones.example.com:" + PASSWORD.encode())
+    own = "carol:phones.example.com:SHA-512-256:%s\n" % digest.hexdigest()
+    assert cfg.users() == line("alice") + line("bob") + line("carol", PASSWORD) + own
+    assert user(cfg, "list").stdout.endswith("carol\tSHA-512-256, SHA-256\n")
+    assert cfg.run("check", "-c", "phonegate.cfg").returncode == 0
+    assert user(cfg, "passwd", "carol", text="eighteen Zebras\n").returncode == 0
+    assert own not in cfg.users() and cfg.users().count("carol:") == 2
+    assert user(cfg, "remove", "carol").returncode == 0
+    assert cfg.users() == line("alice") + line("bob")
 
 
 def test_first_user_makes_the_file(cfg):

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import rawhttp
-from digestclient import Digest, Session, challenges
+from digestclient import Digest, Session, challenges, infos
 from gate import shown
 
 GATE = {"digest": {"algorithms": ["SHA-256", "MD5"], "nonce_lifetime_s": 300}}
@@ -53,6 +53,7 @@ def test_V01_V02_V09_R08_R32_the_challenge(site, client):
         assert c.raw["realm"] == '"gate.localhost"' and c.raw["qop"] == '"auth"'
         assert c.raw["nonce"].startswith('"') and c.raw["nonce"].isascii()
         assert c.raw["charset"] == "UTF-8" and "stale" not in c.raw
+        assert c.raw["userhash"] == "true"
 
 
 def test_V24_no_basic_is_offered_or_taken(site, client):
@@ -238,6 +239,87 @@ def test_V12_two_authorization_lines_are_refused(site, client):
 def test_V13_the_method_is_part_of_the_response(site, client):
     digest = challenged(site, client)
     assert ask(client, "GET", PAGE, digest.header("POST", PAGE)).status == 401
+
+
+# --- names as hashes, and extended -----------------------------------------------------------------
+
+@pytest.mark.parametrize("user, algorithm", [("Jäsøn Doe", "SHA-256"), ("alice", "MD5")])
+def test_V16_the_hash_of_the_name_is_the_name(site, client, user, algorithm):
+    digest = challenged(site, client, user, algorithm)
+    header = digest.header("GET", PAGE, username=digest.user_hash(), userhash="true")
+    assert ask(client, "GET", PAGE, header).status == 200
+    record = site.record(path="/info.htm", outcome="allowed", user=user)
+    assert record["digest_alg"] == algorithm
+
+
+def test_V16_the_hash_of_another_algorithm_is_nobodys(site, client):
+    digest = challenged(site, client)
+    md5 = Digest("bob", "", "MD5")
+    md5.challenge = digest.challenge
+    header = digest.header("GET", PAGE, username=md5.user_hash(), userhash="true")
+    assert ask(client, "GET", PAGE, header).status == 400
+    header = digest.header("GET", PAGE, username="0" * 64, userhash="true")
+    assert ask(client, "GET", PAGE, header).status == 401
+
+
+def test_V16_R10_a_wrong_password_names_the_account(site, client):
+    digest = challenged(site, client, "alice")
+    digest.password = "wrong"
+    header = digest.header("GET", PAGE, username=digest.user_hash(), userhash="true")
+    assert ask(client, "GET", PAGE, header).status == 401
+    record = site.record(reason="wrong_response", user_claimed="alice")
+    assert "user_claimed_hashed" not in record and "user" not in record
+
+
+def test_V10_V17_the_extended_name(site, client):
+    digest = challenged(site, client, "Jäsøn Doe")
+    fields = digest.fields("GET", PAGE, username=None,
+                           **{"username*": "UTF-8''J%C3%A4s%c3%b8n%20Doe"})
+    assert ask(client, "GET", PAGE, ("Authorization", digest.spell(fields))).status == 200
+    fields = digest.fields("GET", PAGE, username=None, userhash="true",
+                           **{"username*": "UTF-8''J%C3%A4s%c3%b8n%20Doe"})
+    assert ask(client, "GET", PAGE, ("Authorization", digest.spell(fields))).status == 400
+
+
+# --- the gate's own proof --------------------------------------------------------------------------
+
+def test_V18_every_proven_request_is_answered_with_a_proof(site, client):
+    digest = challenged(site, client)
+    for target, status in ((PAGE, 200), ("/phone/101/settings.htm", 403), ("/", 200),
+                           ("/phone/999/", 404), ("/phone/101", 308), ("/phone/101/a%2fb", 400)):
+        answer = ask(client, "GET", target, digest.header("GET", target))
+        assert answer.status == status, target
+        assert len(infos(answer)) == 1, target      # ours, and none of the phone's
+        info = infos(answer)[0]
+        assert info.raw == {"rspauth": '"%s"' % digest.rspauth(digest.last), "qop": "auth",
+                            "cnonce": '"%s"' % digest.last["cnonce"], "nc": digest.last["nc"]}
+
+
+def test_V18_nobody_else_gets_one(site, client):
+    digest = challenged(site, client)
+    header = digest.header("GET", PAGE)
+    assert ask(client, "GET", PAGE, header).status == 200
+    for headers in ((), (header,), (digest.header("GET", PAGE, response="0" * 64),),
+                    (digest.header("GET", "/x"),)):
+        answer = ask(client, "GET", PAGE, *headers)
+        assert answer.status in (400, 401) and not answer.all("authentication-info")
+
+
+def test_V19_nextnonce_near_the_end_and_good_at_once(new_gate):
+    gate = new_gate(digest={"nonce_lifetime_s": 5})
+    with rawhttp.Client(gate.port) as c:
+        digest = challenged(gate, c)
+        answer = ask(c, "GET", PAGE, digest.header("GET", PAGE))
+        assert "nextnonce" not in infos(answer)[0].raw
+        time.sleep(4.2)
+        answer = ask(c, "GET", PAGE, digest.header("GET", PAGE))
+        assert answer.status == 200
+        following = infos(answer)[0].fields["nextnonce"]
+        assert following != digest.challenge.fields["nonce"]
+        digest.challenge.fields["nonce"], digest.nc = following, 0
+        time.sleep(1.2)     # the old one is dead now
+        answer = ask(c, "GET", PAGE, digest.header("GET", PAGE))
+        assert answer.status == 200 and "nextnonce" not in infos(answer)[0].raw
 
 
 # --- nonces and replay ---------------------------------------------------------------------------

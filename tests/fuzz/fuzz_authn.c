@@ -1,9 +1,11 @@
-/* Any octets as Authorization. \x01 stands for a nonce of this gate and \x02 for the right response
- * of alice to it (GET /a?x=1, nc 00000001, cnonce "c"), which no fuzzer guesses. Whatever comes,
- * nobody gets in without that response, nobody twice, and a refusal proves nobody. */
+/* Any octets as Authorization. \x01 stands for a nonce of this gate, \x02 for the right response of
+ * alice to it (GET /a?x=1, nc 00000001, cnonce "c") and \x03 for the hash of her name, which no
+ * fuzzer guesses. Whatever comes, nobody gets in without that response, nobody twice, a refusal
+ * proves nobody, and the gate proves itself to nobody else. */
 #include <string.h>
 
 #include "policy/auth/authn.h"
+#include "policy/auth/authparam.h"
 #include "policy/auth/digest.h"
 #include "policy/base/bytes.h"
 
@@ -19,6 +21,7 @@ struct gate {
     struct authn_ctx ctx;
     char nonce[NONCE_TEXT_MAX];
     char response[HASH_MAX_HEX];
+    char name_hash[HASH_MAX_HEX];
 };
 
 static const uint64_t hash_key[2] = {1, 2};
@@ -44,6 +47,9 @@ static void open_gate(struct gate *g) {
     ENSURE(users_add_line(g->users, outbuf_str(&out)) == USERS_LINE_OK);
     ENSURE(users_add_line(g->users, STR("bob:r:00112233445566778899aabbccddeeff")) ==
            USERS_LINE_OK);
+    users_hash_names(g->users, g->hasher);
+    const struct str name = STR("alice:r");
+    ENSURE(hash_parts_hex(g->hasher, HASH_SHA256, &name, 1, g->name_hash));
     outbuf_init(&out, g->nonce, sizeof(g->nonce));
     nonce_issue(g->nonces, g->hasher, NOW, random, &out);
     const struct digest_input input = {.algorithm = HASH_SHA256,
@@ -64,6 +70,26 @@ static void close_gate(struct gate *g) {
     nonce_table_free(g->nonces);
 }
 
+/* One line that reads back, or nothing. */
+static void check_info(struct gate *g, const struct authn_result *result) {
+    static const uint8_t random[NONCE_RANDOM_LEN] = {9};
+    char text[AUTHN_INFO_MAX];
+    char unescaped[AUTHN_INFO_MAX];
+    struct outbuf out, memory;
+    struct authparams params;
+    outbuf_init(&out, text, sizeof(text));
+    outbuf_init(&memory, unescaped, sizeof(unescaped));
+    authn_write_info(&g->ctx, result, random, &out);
+    ENSURE(!out.full);
+    if (result->verdict != AUTHN_OK) ENSURE(out.len == 0);
+    if (out.len == 0) return;
+    struct str head = STR("Authentication-Info: ");
+    struct str line = str_part(outbuf_str(&out), head.len, out.len - head.len - 2);
+    ENSURE(authparam_list(line, AUTHPARAM_STRICT, &memory, &params) == AUTHPARAM_OK);
+    ENSURE(params.count == 4);
+    ENSURE(memchr(line.ptr, '\r', line.len) == NULL && memchr(line.ptr, '\n', line.len) == NULL);
+}
+
 static void check(struct gate *g, const struct request_view *req, struct authn_result *result) {
     struct str value = req->headers[0].value;
     authn_check(&g->ctx, req, result);
@@ -77,10 +103,13 @@ static void check(struct gate *g, const struct request_view *req, struct authn_r
     }
     if (result->counts_as_failure) ENSURE(result->verdict == AUTHN_CHALLENGE);
     ENSURE(result->claimed.len <= AUTHN_CLAIMED_MAX);
-    if (result->claimed.len > 0) {
+    if (result->claimed_is_known) {
+        ENSURE(users_find(g->users, result->claimed) != NULL);
+    } else if (result->claimed.len > 0) {
         ENSURE(result->claimed.ptr >= value.ptr);
         ENSURE(result->claimed.ptr + result->claimed.len <= value.ptr + value.len);
     }
+    check_info(g, result);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -95,6 +124,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             outbuf_put(&value, (struct str){g.nonce, sizeof(g.nonce)});
         else if (data[i] == 2)
             outbuf_put(&value, (struct str){g.response, sizeof(g.response)});
+        else if (data[i] == 3)
+            outbuf_put(&value, (struct str){g.name_hash, sizeof(g.name_hash)});
         else
             outbuf_char(&value, (char)data[i]);
     }

@@ -34,6 +34,19 @@ static void check_params(const struct authparams *p, struct str field,
     }
 }
 
+/* An extended value never grows, and is UTF-8. */
+static void check_extended(const struct authparams *p) {
+    static char decoded[4096];
+    for (size_t i = 0; i < p->count; i++) {
+        struct outbuf memory;
+        struct str value;
+        outbuf_init(&memory, decoded, sizeof(decoded));
+        if (!authparam_extended(&p->items[i], &memory, &value)) continue;
+        ENSURE(!p->items[i].quoted && value.len + 7 <= p->items[i].value.len);
+        ENSURE(str_is_utf8(value));
+    }
+}
+
 static void check_written(const struct authparams *p) {
     static char text[16384];
     static char unescaped[16384];
@@ -65,6 +78,7 @@ static size_t read_all(struct str field, enum authparam_mode mode, size_t memory
     while (authparam_next(&rest, mode, &memory, &params) == AUTHPARAM_OK) {
         ENSURE(params.scheme.len > 0);
         check_params(&params, field, &memory);
+        check_extended(&params);
         check_written(&params);
         read++;
     }

@@ -98,7 +98,8 @@ static inline void add_user(struct gate *g, enum hash_alg alg, const char *name,
     char ha1[65];
     char line[512];
     hex_of(alg, ha1, "%s:%s:%s", name, REALM, password);
-    (void)snprintf(line, sizeof(line), "%s:%s:%s", name, REALM, ha1);
+    (void)snprintf(line, sizeof(line), "%s:%s:%s%s", name, REALM,
+                   alg == HASH_SHA512_256 ? "SHA-512-256:" : "", ha1);
     assert_int_equal(users_add_line(g->users, str_of(line)), USERS_LINE_OK);
 }
 
@@ -115,6 +116,7 @@ static inline void gate_open(struct gate *g) {
                                          .algorithm_count = 2,
                                          .nonce_lifetime_ms = LIFE};
     g->hasher = hasher_new();
+    users_hash_names(g->users, g->hasher);
     g->nonces = table_of(1024, 7, 42);
     g->ctx = (struct authn_ctx){.users = g->users,
                                 .digest = &g->digest,

@@ -46,11 +46,12 @@ static void check_challenge_line(struct str line, const char *algorithm, bool st
     assert_int_equal(value(&params, "nonce", true).len, NONCE_TEXT_MAX);
     assert_true(str_equal(value(&params, "algorithm", false), str_of(algorithm)));
     assert_true(str_equal(value(&params, "charset", false), STR("UTF-8")));
-    assert_int_equal(params.count, stale ? 6 : 5);
+    assert_true(str_equal(value(&params, "userhash", false), STR("true")));
+    assert_int_equal(params.count, stale ? 7 : 6);
     if (stale) assert_true(str_equal(value(&params, "stale", false), STR("true")));
 }
 
-static void V01_V02_V24_V30_R08_R09_R32_challenges(void **state) {
+static void V01_V02_V16_V17_V24_V30_R08_R09_R32_challenges(void **state) {
     struct gate *g = *state;
     for (int stale = 0; stale <= 1; stale++) {
         char text[1024];
@@ -386,7 +387,7 @@ static void reasons_have_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        GATE_TEST(V01_V02_V24_V30_R08_R09_R32_challenges),
+        GATE_TEST(V01_V02_V16_V17_V24_V30_R08_R09_R32_challenges),
         GATE_TEST(V01_challenge_that_does_not_fit_is_marked),
         GATE_TEST(V03_V15_absent_algorithm_is_md5_and_must_be_offered),
         GATE_TEST(V04_R06_every_octet_of_a_nonce_is_signed),

@@ -11,6 +11,7 @@ struct draft {
     char more[512]; /* put behind */
     bool response_given;
     char sum[16]; /* which response; empty for the right one */
+    char as[64];  /* whose response; empty for that of the name sent */
 };
 
 static void plain_draft(struct gate *g, struct draft *d) {
@@ -36,11 +37,13 @@ static void set_slot(struct draft *d, struct str name, struct str value) {
                    STR_ARG(value));
 }
 
-static void apply(struct draft *d, struct str change) {
+static void apply_one(struct draft *d, struct str change) {
     size_t equals = str_find(change, '=', 0);
     if (str_equal(change, STR("none"))) return;
     if (str_starts_with(change, STR("sum "))) {
         (void)snprintf(d->sum, sizeof(d->sum), STR_FMT, STR_ARG(str_part(change, 4, change.len)));
+    } else if (str_starts_with(change, STR("as "))) {
+        (void)snprintf(d->as, sizeof(d->as), STR_FMT, STR_ARG(str_part(change, 3, change.len)));
     } else if (change.ptr[0] == '+') {
         struct str more = str_part(change, 1, change.len);
         (void)snprintf(d->more, sizeof(d->more), STR_FMT, STR_ARG(more));
@@ -53,8 +56,19 @@ static void apply(struct draft *d, struct str change) {
     } else {
         assert_true(equals < change.len);
         set_slot(d, str_part(change, 0, equals), str_part(change, equals + 1, change.len));
-        if (equals + 1 == change.len) /* "nc=": the name without a value */
+        if (equals + 1 == change.len &&
+            str_equal(str_part(change, 0, equals), STR("nc"))) /* "nc=": the name without a value */
             (void)snprintf(d->more, sizeof(d->more), ", nc=");
+    }
+}
+
+static void apply(struct draft *d, struct str changes) {
+    static const char between[] = " and ";
+    while (changes.len > 0) {
+        const char *end = memmem(changes.ptr, changes.len, between, sizeof(between) - 1);
+        size_t len = end == NULL ? changes.len : (size_t)(end - changes.ptr);
+        apply_one(d, str_part(changes, 0, len));
+        changes = str_part(changes, end == NULL ? len : len + sizeof(between) - 1, changes.len);
     }
 }
 
@@ -71,9 +85,10 @@ static void bare(const char *value, char out[512]) {
 static void compute_response(struct draft *d) {
     char plain[SLOTS][512];
     for (size_t i = 0; i < SLOTS; i++) bare(d->values[i], plain[i]);
-    const struct sums sums = {.alg = strstr(plain[ALGORITHM], "512") != NULL ? HASH_SHA512_256
-                                                                             : HASH_SHA256,
-                              .user = plain[USERNAME],
+    enum hash_alg alg = strstr(plain[ALGORITHM], "512") != NULL ? HASH_SHA512_256 : HASH_SHA256;
+    if (strcmp(plain[ALGORITHM], "MD5") == 0) alg = HASH_MD5;
+    const struct sums sums = {.alg = alg,
+                              .user = d->as[0] != '\0' ? d->as : plain[USERNAME],
                               .realm = plain[SLOT_REALM],
                               .password = "secret",
                               .method = "GET",
@@ -162,7 +177,7 @@ static void V_R_rows(void **state) {
         rows++;
     }
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(rows, 101);
+    assert_int_equal(rows, 134);
     gate_close(&g);
 }
 

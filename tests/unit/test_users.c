@@ -42,6 +42,17 @@ static void lines(void **state) {
         {"carol:" REALM ":" MD5_HEX "0", USERS_LINE_BAD_HASH},
         {"carol:" REALM ":" MD5_HEX " ", USERS_LINE_BAD_HASH},
         {"carol:" REALM ":" NO_HEX NO_HEX, USERS_LINE_BAD_HASH},
+        {"alice:" REALM ":SHA-512-256:" SHA_HEX, USERS_LINE_OK},
+        {"alice:" REALM ":SHA-512-256:" SHA_HEX, USERS_LINE_REPEATED},
+        {"carol:" REALM ":SHA-512-256:" MD5_HEX, USERS_LINE_BAD_HASH},
+        {"carol:" REALM ":sha-512-256:" SHA_HEX, USERS_LINE_BAD_NAME},
+        {"carol:" REALM ":SHA-256:" SHA_HEX, USERS_LINE_BAD_NAME},
+        {"carol:other:SHA-512-256:" SHA_HEX, USERS_LINE_BAD_REALM},
+        {":" REALM ":SHA-512-256:" SHA_HEX, USERS_LINE_BAD_NAME},
+        {"carol:SHA-512-256:" SHA_HEX, USERS_LINE_BAD_REALM},
+        {"carol:" REALM
+         ":SHA-512-256:c672b8d1ef56ed28ab87c3622c5114069bdd3ad7b8f9737498d0c01ecef0967a",
+         USERS_LINE_BAD_HASH},
         {"carol:" REALM ":d41d8cd98f00b204e9800998ecf8427e", USERS_LINE_BAD_HASH},
         {"carol:" REALM ":e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
          USERS_LINE_BAD_HASH},
@@ -101,6 +112,32 @@ static void V17_names_are_found_byte_for_byte(void **state) {
     users_free(u);
 }
 
+static void V16_names_are_found_by_their_hash(void **state) {
+    (void)state;
+    struct users *u = users_new(STR(REALM), test_hash_key);
+    struct hasher *h = hasher_new();
+    char line[256], name[16];
+    uint8_t hash[HASH_MAX_LEN];
+    for (unsigned i = 0; i < 3000; i++) {
+        (void)snprintf(line, sizeof(line), "user%u:" REALM ":%s", i, i % 2 ? MD5_HEX : SHA_HEX);
+        assert_int_equal(users_add_line(u, str_of(line)), USERS_LINE_OK);
+    }
+    assert_null(users_find_hashed(u, HASH_MD5, hash)); /* before they are hashed */
+    users_hash_names(u, h);
+    for (unsigned i = 0; i < 3001; i++) {
+        (void)snprintf(name, sizeof(name), "user%u", i);
+        const struct str parts[] = {str_of(name), STR(":" REALM)};
+        for (int alg = 0; alg < HASH_ALGS; alg++) {
+            assert_true(hash_parts(h, (enum hash_alg)alg, parts, 2, hash));
+            bool here = i < 3000 && alg == (i % 2 ? HASH_MD5 : HASH_SHA256);
+            assert_ptr_equal(users_find_hashed(u, (enum hash_alg)alg, hash),
+                             here ? users_at(u, i) : NULL);
+        }
+    }
+    hasher_free(h);
+    users_free(u);
+}
+
 static void verdicts_have_words(void **state) {
     (void)state;
     for (int i = 0; i <= USERS_LINE_REPEATED; i++) {
@@ -115,6 +152,7 @@ int main(void) {
         cmocka_unit_test(lines),
         cmocka_unit_test(both_hashes_belong_to_one_user),
         cmocka_unit_test(V17_names_are_found_byte_for_byte),
+        cmocka_unit_test(V16_names_are_found_by_their_hash),
         cmocka_unit_test(verdicts_have_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
