@@ -4,7 +4,7 @@
 
 #include "policy/base/bytes.h"
 
-#define RECORD_MAX 32768 /* every field at its longest, each octet escaped to six */
+#define RECORD_MAX 65536 /* every field at its longest, each octet escaped to six */
 /* What a stranger can put into one field. */
 #define TEXT_MAX    512
 #define KEYS_MAX    32
