@@ -1,6 +1,7 @@
 /* main.c: finds the command and hands it its arguments. */
 #include <string.h>
 
+#include "policy/base/hash.h"
 #include "proxy/cmd/cmd.h"
 
 #define USER_HELP                                                                                  \
@@ -19,26 +20,34 @@
     "                        tabs: verdict, status, reason, rule, path; - is none.\n"              \
     "Exit status: 0 allowed (all of them), 1 refused.\n"
 
+#define SELF_TEST_HELP                                                                             \
+    "Compute the examples of RFC 7616 and RFC 2617 with the code and the OpenSSL that the\n"       \
+    "gate uses, and name algorithms that are missing (FIPS).\n"                                    \
+    "Exit status: 0 only if every sum is right and no algorithm is missing.\n"
+
 static int cmd_help(int argc, char **argv);
 static int cmd_later(int argc, char **argv);
 
 static const struct cmd_entry commands[] = {
     {"serve", cmd_serve, "serve [-c FILE]", "run in the foreground",
-     "Run the gate in the foreground until it gets SIGTERM or SIGINT.\n"},
+     "Run the gate in the foreground until it gets SIGTERM or SIGINT.\n", true},
     {"check", cmd_check, "check [-c FILE]", "look for problems in the configuration",
      "Report every problem of the configuration with file and line.\n"
-     "Exit status: 0 only if serve would start.\n"},
+     "Exit status: 0 only if serve would start.\n",
+     true},
     {"user", cmd_user, "user add|passwd|remove NAME | list [-c FILE]",
-     "manage the people who may sign in", USER_HELP},
+     "manage the people who may sign in", USER_HELP, true},
     {"explain", cmd_explain, "explain [-c FILE] --user NAME --phone ID METHOD TARGET [--body FILE]",
-     "what the gate would do with a request", EXPLAIN_HELP},
-    {"version", cmd_version, "version", "print the version", "Print the version.\n"},
+     "what the gate would do with a request", EXPLAIN_HELP, true},
+    {"self-test", cmd_self_test, "self-test", "compute the examples of the Digest RFCs",
+     SELF_TEST_HELP, false},
+    {"version", cmd_version, "version", "print the version", "Print the version.\n", false},
     {"help", cmd_help, "help [COMMAND]", "print this list, or more on one command",
-     "Print the list of commands, or more on one of them.\n"},
-    {"audit", cmd_later, NULL, NULL, NULL},
-    {"harden", cmd_later, NULL, NULL, NULL},
-    {"review", cmd_later, NULL, NULL, NULL},
-    {"log", cmd_later, NULL, NULL, NULL},
+     "Print the list of commands, or more on one of them.\n", false},
+    {"audit", cmd_later, NULL, NULL, NULL, false},
+    {"harden", cmd_later, NULL, NULL, NULL, false},
+    {"review", cmd_later, NULL, NULL, NULL, false},
+    {"log", cmd_later, NULL, NULL, NULL, false},
 };
 
 static const struct cmd_entry *find_command(const char *name) {
@@ -113,6 +122,19 @@ static void move_to_front(char **argv, int index) {
     argv[1] = command;
 }
 
+/* The digest over a configuration's files is the first thing that needs it. */
+static bool can_hash(const char *command) {
+    struct hasher *h = hasher_new();
+    bool there = hasher_has(h, HASH_SHA256);
+    hasher_free(h);
+    if (!there)
+        fprintf(stderr,
+                "phonegate %s: SHA-256 is missing in this machine's OpenSSL: nothing works without "
+                "it (see phonegate self-test)\n",
+                command);
+    return there;
+}
+
 int main(int argc, char **argv) {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (!is_help(argv[i])) continue;
@@ -132,6 +154,7 @@ int main(int argc, char **argv) {
     }
     const struct cmd_entry *command = find_command(argv[at]);
     if (command == NULL) return unknown_command(argv[at]);
+    if (command->hashes && !can_hash(command->name)) return CMD_NO;
     move_to_front(argv, at);
     return command->run(argc - 1, argv + 1);
 }

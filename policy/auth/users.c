@@ -217,9 +217,9 @@ static struct node **hashed_bucket(const struct users *u, size_t alg, const uint
 
 /* A user whose name cannot be hashed is not found by a hash. */
 static void link_hashed(struct users *u, size_t alg, struct hasher *h, struct node *node) {
-    const struct str parts[] = {node->user.name, STR(":"), {u->realm, u->realm_len}};
+    const struct str realm = {u->realm, u->realm_len};
     uint8_t *hash = node->name_hash[alg];
-    if (!hash_parts(h, (enum hash_alg)alg, parts, ARRAY_LEN(parts), hash)) return;
+    if (!users_name_hash(h, (enum hash_alg)alg, node->user.name, realm, hash)) return;
     struct node **bucket = hashed_bucket(u, alg, hash);
     node->next_hashed[alg] = *bucket;
     *bucket = node;
@@ -250,6 +250,12 @@ size_t users_count(const struct users *u) {
 
 const struct user *users_at(const struct users *u, size_t index) {
     return &u->order[index]->user;
+}
+
+bool users_name_hash(struct hasher *h, enum hash_alg alg, struct str name, struct str realm,
+                     uint8_t out[HASH_MAX_LEN]) {
+    const struct str parts[] = {name, STR(":"), realm};
+    return hash_parts(h, alg, parts, ARRAY_LEN(parts), out);
 }
 
 bool users_ha1(struct hasher *h, enum hash_alg alg, struct str name, struct str realm,

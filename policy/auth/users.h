@@ -62,6 +62,10 @@ size_t users_count(const struct users *u);
 /* Users in the order of their first line. */
 const struct user *users_at(const struct users *u, size_t index);
 
+/* H(name ":" realm) (RFC 7616 3.4.4). */
+MUST_USE bool users_name_hash(struct hasher *h, enum hash_alg alg, struct str name,
+                              struct str realm, uint8_t out[HASH_MAX_LEN]);
+
 /* HA1 = H(name ":" realm ":" password) (RFC 7616 3.4.2). */
 MUST_USE bool users_ha1(struct hasher *h, enum hash_alg alg, struct str name, struct str realm,
                         struct str password, uint8_t out[HASH_MAX_LEN]);

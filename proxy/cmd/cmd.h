@@ -22,6 +22,7 @@ int cmd_serve(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_self_test(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* `explain --requests`: one request a line of the file `path` ("-": standard input), one line of
@@ -34,6 +35,7 @@ struct cmd_entry {
     const char *usage; /* behind "phonegate "; NULL: not listed */
     const char *line;  /* one line for the list */
     const char *help;  /* for `help COMMAND` */
+    bool hashes;       /* nothing of it works without SHA-256 */
 };
 
 /* One option with a value; a table of them ends with a NULL name. */
