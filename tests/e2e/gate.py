@@ -265,6 +265,8 @@ class Gate:
         env = dict(os.environ)
         env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99")
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=99")
+        env["TSAN_OPTIONS"] = "%s:suppressions=%s" % (
+            env.get("TSAN_OPTIONS", ""), ROOT / "tests" / "e2e" / "tsan.txt")
         self.stderr_file = open(self.dir / "stderr", "wb")
         self.process = subprocess.Popen([program(), "serve", "-c", str(self.file)], env=env,
                                         stdin=subprocess.DEVNULL, stdout=self.stderr_file,

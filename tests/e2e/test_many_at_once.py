@@ -1,0 +1,87 @@
+"""Phones that take several requests at a time: logins are still tried one at a time."""
+
+import threading
+
+import pytest
+
+from manyphone import ManyPhone, entry
+
+from gate import ROOT, wait_for
+
+PAGE = "/phone/105/index.htm"
+
+
+@pytest.fixture
+def phone(tmp_path):
+    p = ManyPhone(tmp_path)
+    yield p
+    p.stop()
+
+
+@pytest.fixture
+def gate(new_gate, phone, tmp_path):
+    profile = (ROOT / "policy" / "profiles" / "snom.cfg").read_text()
+    (tmp_path / "many.cfg").write_text(
+        profile.replace("concurrent_requests = 1;", "concurrent_requests = 8;"))
+    g = new_gate({"105": entry(phone)}, start=False, profiles_dir=tmp_path,
+                 limits={"phone_first_byte_s": 5, "queue_s": 5})
+    g._secret("secrets/many", "stored-password\n")
+    return g.start()
+
+
+def ask(gate, sign_in, people):
+    """All at once; the statuses."""
+    seen = []
+
+    def one(person):
+        seen.append(person.get(PAGE).status)
+    threads = [threading.Thread(target=one, args=(sign_in(gate, "alice", timeout=30),))
+               for _ in range(people)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+    return seen
+
+
+def test_R19_one_failed_login_for_a_wrong_password(gate, phone, sign_in):
+    phone.accepts, phone.delay_s = False, 0.5
+    assert ask(gate, sign_in, 12) == [502] * 12
+    assert phone.failed == 1
+    assert ask(gate, sign_in, 4) == [502] * 4
+    assert phone.failed == 1
+
+
+def test_the_others_go_on_when_the_first_is_in(gate, phone, sign_in):
+    phone.delay_s = 0.3
+    assert ask(gate, sign_in, 12) == [200] * 12
+    assert 1 < phone.peak <= 8 and phone.failed == 0
+
+
+def test_connections_that_end_while_a_login_is_tried(gate, phone, sign_in):
+    """Who waits for the outcome loses the connection: another one is taken afterwards."""
+    phone.delay_s, phone.hang_up = 1.0, 0.2
+    assert ask(gate, sign_in, 8) == [200] * 8
+    assert phone.failed == 0
+
+
+def test_people_who_leave_while_a_login_is_tried(gate, phone, sign_in):
+    phone.delay_s, phone.hang_up = 1.0, 0.2
+    people = [sign_in(gate, "alice", timeout=30) for _ in range(8)]
+    threads = [threading.Thread(target=lambda p=p: leave(p)) for p in people]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(30)
+    phone.delay_s = phone.hang_up = 0
+    assert ask(gate, sign_in, 4) == [200] * 4
+    wait_for(lambda: phone.now == 0, 5, "nothing is under way")
+
+
+def leave(person):
+    person.get("/")                     # signs in
+    lines = [person.digest.header("GET", PAGE)]
+    person.client.send(b"GET " + PAGE.encode() + b" HTTP/1.1\r\nHost: gate.localhost\r\n"
+                       + b"".join(("%s: %s\r\n" % line).encode() for line in lines) + b"\r\n")
+    threading.Event().wait(0.4)
+    person.close()
