@@ -246,8 +246,11 @@ class Terminal:
     @staticmethod
     def _own():
         import fcntl
+        import signal
         import termios
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        # A suite that runs in the background passes an ignored SIGINT on; a person's shell does not.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def expect(self, text):
         end = time.monotonic() + 10
