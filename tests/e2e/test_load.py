@@ -1,11 +1,16 @@
 """Greedy and slow clients, limits, shutdown and reload while somebody is served."""
 
+import os
+import resource
+import select
 import signal
 import socket
 import time
 
+import pytest
+
 from gate import SANITIZER, SLOWER, wait_for
-from rawhttp import Client, head
+from rawhttp import Client, Closed, head
 from digestclient import Digest
 
 LONG = "/phone/101/trace.pcap"
@@ -127,3 +132,111 @@ def test_who_does_not_take_the_last_answer_does_not_hold_up_the_end(new_gate):
         c.sock.recv(1)
         time.sleep(0.5)
         assert stop(gate, 40) < 14 * SLOWER
+
+
+def cpu_seconds(gate):
+    with open("/proc/%d/stat" % gate.process.pid, encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def try_connect(gate, clients):
+    try:
+        clients.append(Client(gate.port, timeout=3 * SLOWER))
+    except OSError:
+        pass                 # closed at once
+
+
+def test_no_descriptor_left(new_gate, sign_in):
+    """New connections are closed at once, a phone's becomes 502; nothing spins, nothing stays."""
+    gate = new_gate()
+    assert sign_in(gate, "alice").get("/phone/101/info.htm").status == 200
+    gate.phones["101"].close_connections()
+    person = sign_in(gate, "alice")
+    assert person.get("/").status == 200
+    limit = len(os.listdir("/proc/%d/fd" % gate.process.pid)) + 8
+    resource.prlimit(gate.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    clients = []
+    for _ in range(12):
+        try_connect(gate, clients)
+    assert len(clients) < 12
+    before = cpu_seconds(gate)
+    assert person.get("/phone/101/info.htm").status in (200, 502)
+    time.sleep(1)
+    assert cpu_seconds(gate) - before < 0.5 * SLOWER
+    for c in clients:
+        c.close()
+    wait_for(lambda: sign_in(gate, "alice").get("/phone/101/info.htm").status == 200, 5,
+             "service once there are descriptors")
+
+
+def test_limit_of_connections_in_all(new_gate):
+    """Beyond `connections` a reserve of eight is told 503; beyond that nobody is let in."""
+    gate = new_gate(limits={"connections": 6, "header_s": 3})
+    clients, told = [], []
+    for _ in range(20):
+        try_connect(gate, clients)
+    for c in clients:
+        try:
+            c.send(head("GET", "/"))
+            told.append(c.read().status)
+        except (OSError, Closed):
+            pass
+    assert told == [401] * 6 + [503] * 8, told
+    assert gate.record(event="connection_refused", reason="connections_full")
+    for c in clients:
+        c.close()
+    time.sleep(0.3)
+    with Client(gate.port) as c:
+        c.send(head("GET", "/"))
+        assert c.read().status == 401
+
+
+def test_slow_heads_and_slow_bodies(new_gate):
+    """One octet now and then keeps nobody in: the deadline is the message's, not the octet's."""
+    gate = new_gate(limits={"header_s": 1, "body_stall_s": 1, "body_min_bytes_s": 256})
+    text = head("GET", "/", headers=[("X", "x" * 200)])
+    with Client(gate.port) as c:
+        begin = time.monotonic()
+        drip(c, text, 3)
+        assert c.read().status == 408 and time.monotonic() - begin < 2.5 * SLOWER
+    assert gate.record(status=408, reason="header_timeout")
+    with Client(gate.port) as c:
+        digest = signed_in(gate, c)
+        target = "/phone/101/prefs.htm"
+        c.send(head("POST", target, headers=[digest.header("POST", target),
+                                             ("Content-Length", "1000")]))
+        begin = time.monotonic()
+        drip(c, b"b" * 1000, 4)
+        assert c.read().status == 408 and time.monotonic() - begin < 3.5 * SLOWER
+    assert gate.record(status=408, reason="body_too_slow")
+
+
+def drip(client, octets, seconds):
+    """Octet by octet, ten a second, until an answer comes."""
+    for i in range(int(seconds * 10 * SLOWER)):
+        client.send(octets[i:i + 1])
+        if select.select([client.sock], [], [], 0.1)[0]:
+            return
+
+
+@pytest.mark.parametrize("switches, reason", [
+    ({"handshake_ms": 4000}, "phone_connect_timeout"),
+    ({"fault": "stall_before_head", "fault_ms": 4000}, "phone_first_byte_timeout"),
+    ({"fault": "stall_mid_head", "fault_ms": 4000}, "phone_first_byte_timeout"),
+    ({"fault": "stall_mid_body", "fault_ms": 4000}, "phone_stalled"),
+])
+def test_each_time_out_of_a_phone_has_its_reason(new_gate, sign_in, switches, reason):
+    gate = new_gate(limits={"phone_connect_s": 1, "phone_first_byte_s": 1, "phone_stall_s": 1})
+    phone, target = gate.phones["101"], "/phone/101/info.htm"
+    assert sign_in(gate, "alice").get(target).status == 200
+    phone.close_connections()
+    phone.switch(**switches)
+    try:
+        answer = sign_in(gate, "alice", timeout=20).get(target)
+        assert answer.status == 504 or answer.cut
+    except Closed:
+        assert reason == "phone_stalled"
+    assert gate.record(reason=reason, outcome="failed")
+    phone.switch(fault="", handshake_ms=0)
+    assert sign_in(gate, "alice").get(target).status == 200
