@@ -56,9 +56,10 @@ def build(args, directory):
 
 def main():
     args = arguments()
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    # A pipe: a second signal in the middle of Event.set() would wait for itself for ever.
+    stopped, stop = os.pipe()
+    signal.signal(signal.SIGTERM, lambda *_: os.write(stop, b"."))
+    signal.signal(signal.SIGINT, lambda *_: os.write(stop, b"."))
     with tempfile.TemporaryDirectory(prefix="snom-") as own:
         directory = args.dir or own
         os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -71,8 +72,8 @@ def main():
         print(json.dumps(dict(ports, pin=phone.pin(), address=args.address, cert=phone.cert,
                               model=phone.model, mac=phone.mac)), flush=True)
         if args.until_eof:
-            threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
-        stop.wait()
+            threading.Thread(target=lambda: (sys.stdin.read(), os.write(stop, b".")), daemon=True).start()
+        os.read(stopped, 1)
 
 
 if __name__ == "__main__":
