@@ -287,6 +287,20 @@ static void judge_nonce(const struct authn_ctx *ctx, const struct answer *a,
     }
 }
 
+enum authn_reason authn_account(const struct user *user, uint64_t now_ms) {
+    const struct user_limits *limits = &user->limits;
+    if (limits->disabled) return AUTHN_REASON_USER_DISABLED;
+    if (limits->ends_ms > 0 && now_ms >= limits->ends_ms) return AUTHN_REASON_USER_EXPIRED;
+    return AUTHN_REASON_OK;
+}
+
+static enum authn_reason why_wrong(const struct answer *a, const struct user *user) {
+    if (user == NULL) return AUTHN_REASON_UNKNOWN_USER;
+    if (a->algorithm == HASH_MD5 && user->limits.md5_is_off)
+        return AUTHN_REASON_ALGORITHM_SWITCHED_OFF;
+    return user->has[a->algorithm] ? AUTHN_REASON_WRONG_RESPONSE : AUTHN_REASON_UNKNOWN_USER;
+}
+
 static void prove(const struct authn_ctx *ctx, const struct request_view *req,
                   const struct answer *a, const struct user *user, struct authn_result *result) {
     enum nonce_verdict nonce = nonce_check(ctx->nonces, ctx->hasher, value_of(a, FIELD_NONCE),
@@ -297,10 +311,14 @@ static void prove(const struct authn_ctx *ctx, const struct request_view *req,
     }
     bool right = response_is_right(ctx, req, a, user);
     if (user == NULL || !right) {
-        bool known = user != NULL && user->has[a->algorithm];
-        set(result, AUTHN_CHALLENGE,
-            known ? AUTHN_REASON_WRONG_RESPONSE : AUTHN_REASON_UNKNOWN_USER);
+        set(result, AUTHN_CHALLENGE, why_wrong(a, user));
         result->counts_as_failure = true;
+        return;
+    }
+    /* Before the nonce is judged: `stale` would tell that the password was right. */
+    enum authn_reason account = authn_account(user, ctx->now_ms);
+    if (account != AUTHN_REASON_OK) {
+        set(result, AUTHN_CHALLENGE, account);
         return;
     }
     result->user = user;

@@ -3,7 +3,8 @@
  * Checks V01-V31 of tests/vectors/README.md. The order of the checks is a decision: shape, then
  * nonce signature, then the response, and only a response that verified makes expiry or replay a
  * recoverable `stale`. An unknown user costs the same work and gets the same answer as a wrong
- * password. Nothing is stored for a stranger. */
+ * password, and so does the right password of an account that is disabled or over. Nothing is
+ * stored for a stranger. */
 #ifndef POLICY_AUTH_AUTHN_H
 #define POLICY_AUTH_AUTHN_H
 
@@ -50,6 +51,9 @@ enum authn_verdict {
     X(NONCE_OTHER_INSTANCE, "nonce_other_instance")                                                \
     X(NONCE_EVICTED, "nonce_evicted")                                                              \
     X(NC_REPLAYED, "nc_replayed")                                                                  \
+    X(ALGORITHM_SWITCHED_OFF, "algorithm_switched_off")                                            \
+    X(USER_DISABLED, "user_disabled")                                                              \
+    X(USER_EXPIRED, "user_expired")                                                                \
     X(UNKNOWN_USER, "unknown_user")                                                                \
     X(WRONG_RESPONSE, "wrong_response")
 
@@ -73,7 +77,8 @@ struct authn_result {
                                 header; cut at AUTHN_CLAIMED_MAX; empty where none was given */
     bool claimed_is_known;  /* a user of this name exists: only then may the record hold it in clear
                              */
-    bool counts_as_failure; /* a wrong response on a nonce we signed: the lockout counts it */
+    bool counts_as_failure; /* a wrong response on a nonce we signed: the lockout counts it; the
+                               right one of an account that is over does not count */
     enum hash_alg algorithm;  /* of the answer, once known */
     struct authn_proof proof; /* with AUTHN_OK */
 };
@@ -104,6 +109,9 @@ void authn_write_challenge(const struct authn_ctx *ctx, bool stale,
  * uri, nonce, nc or cnonce, which no client puts there. */
 void authn_write_info(const struct authn_ctx *ctx, const struct authn_result *result,
                       const uint8_t random[NONCE_RANDOM_LEN], struct outbuf *out);
+
+/* OK, USER_DISABLED or USER_EXPIRED: may this account sign in at that time? */
+enum authn_reason authn_account(const struct user *user, uint64_t now_ms);
 
 const char *authn_reason_str(enum authn_reason reason);
 

@@ -152,6 +152,15 @@ static enum users_line add_hash(struct users *u, struct str name, enum hash_alg 
     return USERS_LINE_OK;
 }
 
+/* lighttpd's fourth field is a hash as long as the third. A name has no colon, so the third of four
+ * fields is never a realm. */
+static bool is_userhash(struct str hash, struct str hex) {
+    uint8_t octets[HASH_MAX_LEN];
+    return (hex.len == 2 * hash_len(HASH_MD5) || hex.len == 2 * hash_len(HASH_SHA256)) &&
+           hash.len == hex.len && bytes_from_hex(hash, octets, hash.len / 2) &&
+           bytes_from_hex(hex, octets, hex.len / 2);
+}
+
 bool users_split_line(struct str line, struct users_fields *f) {
     size_t last = find_last(line, ':', line.len);
     if (last == line.len) return false;
@@ -162,6 +171,11 @@ bool users_split_line(struct str line, struct users_fields *f) {
     size_t third = find_last(line, ':', before);
     if (third < before && str_equal(middle, hash_name(HASH_SHA512_256))) {
         f->algorithm = middle;
+        last = before;
+        before = third;
+    } else if (third < before && is_userhash(f->hex, middle)) {
+        f->userhash = f->hex;
+        f->hex = middle;
         last = before;
         before = third;
     }
@@ -191,7 +205,8 @@ const char *users_line_str(enum users_line verdict) {
     case USERS_LINE_EMPTY:
         return "empty";
     case USERS_LINE_MALFORMED:
-        return "not of the form name:realm:hash or name:realm:SHA-512-256:hash";
+        return "not of the form name:realm:hash, name:realm:hash:userhash or "
+               "name:realm:SHA-512-256:hash";
     case USERS_LINE_BAD_NAME:
         return "the name is empty, too long, not UTF-8 or holds a colon or a control character";
     case USERS_LINE_BAD_REALM:
@@ -203,6 +218,17 @@ const char *users_line_str(enum users_line verdict) {
         return "this user has a line of this algorithm already";
     }
     return "unknown";
+}
+
+bool users_limit(struct users *u, struct str name, const struct user_limits *limits) {
+    struct node *node = find(u, name);
+    if (node == NULL) return false;
+    node->user.limits = *limits;
+    if (limits->md5_is_off) {
+        node->user.has[HASH_MD5] = false;
+        bytes_wipe(node->user.ha1[HASH_MD5], HASH_MAX_LEN);
+    }
+    return true;
 }
 
 const struct user *users_find(const struct users *u, struct str name) {

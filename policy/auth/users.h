@@ -1,16 +1,25 @@
 /* users.h: who may sign in, and the hash that proves it.
  *
- * Built once from the lines of a users file (htdigest: name:realm:HA1, or
- * name:realm:SHA-512-256:HA1), then immutable: safe to read from any thread. HA1 is as good as the
- * password for this realm (RFC 7616 5.2): wiped when the table is freed, never logged. */
+ * Built once from the lines of a users file (htdigest: name:realm:HA1, lighttpd's
+ * name:realm:HA1:userhash, or name:realm:SHA-512-256:HA1), then immutable: safe to read from any
+ * thread. HA1 is as good as the password for this realm (RFC 7616 5.2): wiped when the table is
+ * freed, never logged. */
 #ifndef POLICY_AUTH_USERS_H
 #define POLICY_AUTH_USERS_H
 
 #include "policy/base/hash.h"
 #include "policy/base/str.h"
 
+/* What the configuration takes away from an account. */
+struct user_limits {
+    bool disabled;
+    bool md5_is_off;  /* the hash is forgotten, so an MD5 answer is nobody's */
+    uint64_t ends_ms; /* the first millisecond since 1970 at which it is over; 0: never */
+};
+
 struct user {
     struct str name; /* UTF-8, owned by the table */
+    struct user_limits limits;
     bool has[HASH_ALGS];
     uint8_t ha1[HASH_ALGS][HASH_MAX_LEN];
 };
@@ -40,6 +49,7 @@ struct users_fields {
     struct str name, realm;
     struct str algorithm; /* "SHA-512-256"; empty: 32 digits are MD5, 64 are SHA-256 */
     struct str hex;
+    struct str userhash; /* H(name ":" realm) as lighttpd writes it; never used: we compute it */
 };
 
 /* False where there are too few colons. Blank lines and comments are the caller's to know. */
@@ -48,6 +58,9 @@ MUST_USE bool users_split_line(struct str line, struct users_fields *fields);
 /* Add one line of a users file, line end already removed. Only while the table is built. */
 MUST_USE enum users_line users_add_line(struct users *u, struct str line);
 const char *users_line_str(enum users_line verdict);
+
+/* Limit an account, before users_hash_names. False where there is no such user. */
+MUST_USE bool users_limit(struct users *u, struct str name, const struct user_limits *limits);
 
 /* Make users found by the hash of their name as well: one hash a line, once, behind the last line.
  */

@@ -1,5 +1,7 @@
 #include "proxy/cmd/explain.h"
 
+#include <time.h>
+
 #include "policy/access/route.h"
 #include "policy/base/outbuf.h"
 #include "proxy/client/conn.h"
@@ -81,6 +83,8 @@ enum explain_result explain_judge(struct explain *e, const struct config *config
     arena_reset(&e->judged);
     enum explain_result result = read_head(e, config, write_head(e, &config->policy, request));
     if (result != EXPLAIN_DECIDED) return result;
+    enum authn_reason account = authn_account(user, (uint64_t)time(NULL) * 1000);
+    if (account != AUTHN_REASON_OK) return refuse(e, 401, authn_reason_str(account));
     const struct decide_ctx ctx = {
         .policy = &config->policy,
         .hasher = e->hasher,

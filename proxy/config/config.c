@@ -102,6 +102,7 @@ static struct config *finish(struct loader *l) {
 
 static void load_parts(struct loader *l) {
     load_settings(l, NULL);
+    load_limits(l);
     load_users(l);
     load_phones(l);
     load_grants(l);

@@ -32,6 +32,12 @@ struct config_account {
     struct str password;
 };
 
+/* One element of the list "users". */
+struct config_user_limits {
+    struct str name; /* NUL behind it */
+    struct user_limits limits;
+};
+
 enum phone_verify { PHONE_VERIFY_PIN, PHONE_VERIFY_CA, PHONE_VERIFY_NONE };
 
 struct config_phone {

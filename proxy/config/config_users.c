@@ -14,7 +14,11 @@ static struct config_users *take(struct loader *l) {
     *part = (struct users_part){
         .users = {.users_file = l->snapshot->draft.users_file,
                   .users_dir = l->snapshot->draft.users_dir,
-                  .digest = l->snapshot->config.policy.digest},
+                  .digest = l->snapshot->config.policy.digest,
+                  .hosts = l->snapshot->draft.hosts,
+                  .host_count = l->snapshot->draft.host_count,
+                  .limits = l->snapshot->draft.limits,
+                  .limit_count = l->snapshot->draft.limit_count},
         .snapshot = l->snapshot,
     };
     return &part->users;
@@ -22,11 +26,15 @@ static struct config_users *take(struct loader *l) {
 
 enum config_result config_users_load(const char *path, config_report *report, void *user,
                                      struct config_users **users) {
-    static const char *const only[] = {"realm", "users_file", "users_dir", "digest", NULL};
+    static const char *const only[] = {"realm",  "host",  "users_file", "users_dir",
+                                       "digest", "users", NULL};
     *users = NULL;
     struct loader *l = loader_new();
     enum source_result source = loader_read(l, path);
-    if (source == SOURCE_OK) load_settings(l, only);
+    if (source == SOURCE_OK) {
+        load_settings(l, only);
+        load_limits(l);
+    }
     problems_tell(&l->problems, report, user);
     if (source == SOURCE_OK && l->problems.errors == 0)
         *users = take(l);

@@ -1,7 +1,8 @@
 /* config_users.h: only what `phonegate user` needs of a configuration.
  *
  * The first user is added before the rest of the configuration can be right (the users file does
- * not exist yet), so only realm, users_file, users_dir and digest are read and checked. */
+ * not exist yet), so only realm, host, users_file, users_dir, users and digest are read, and not
+ * all of them checked. */
 #ifndef PROXY_CONFIG_CONFIG_USERS_H
 #define PROXY_CONFIG_CONFIG_USERS_H
 
@@ -11,6 +12,10 @@ struct config_users {
     struct str users_file; /* NUL behind each; empty where absent */
     struct str users_dir;
     struct digest_settings digest;
+    const struct str *hosts; /* as written */
+    size_t host_count;
+    const struct config_user_limits *limits;
+    size_t limit_count;
 };
 
 /* As config_load; free with config_users_free. */

@@ -119,6 +119,7 @@ static const struct reader_key root_keys[] = {
     STRING("users_dir", false, users_dir),
     GROUP("digest", false, digest_keys),
     GROUP("lockout", false, lockout_keys),
+    {.name = "users", .type = READER_LIST, .offset = DRAFT(users)},
     {.name = "grants", .type = READER_LIST, .required = true, .offset = DRAFT(grants)},
     {.name = "phones", .type = READER_LIST, .required = true, .offset = DRAFT(phones)},
     STRING("profiles_dir", true, profiles_dir),

@@ -105,7 +105,8 @@ void load_users(struct loader *l) {
     if (draft->users_file.len > 0) load_file(l, file_at, draft->users_file.ptr);
     if (draft->users_dir.len > 0) load_directory(l, dir_at, draft->users_dir.ptr);
     if (draft->users_file.len == 0 && draft->users_dir.len == 0) return;
-    users_hash_names(l->snapshot->users, l->hasher);
     l->users_incomplete = l->problems.errors != errors;
+    load_limits_apply(l); /* takes hashes away */
+    users_hash_names(l->snapshot->users, l->hasher);
     if (!l->users_incomplete) warn_about_users(l, draft->users_file.len > 0 ? file_at : dir_at);
 }

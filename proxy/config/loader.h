@@ -7,6 +7,7 @@
 
 #include <openssl/evp.h>
 
+#include "proxy/config/config.h"
 #include "proxy/config/hostport.h"
 #include "proxy/config/reader.h"
 #include "proxy/config/strmap.h"
@@ -26,7 +27,9 @@ struct draft {
         state_dir, nonce_key_file, access_log_file;
     int access_log_format;
     uint64_t nonce_lifetime_ms;
-    const config_setting_t *phones, *grants;
+    const config_setting_t *phones, *grants, *users;
+    const struct config_user_limits *limits; /* one for each element of `users` */
+    size_t limit_count;
 };
 
 struct snapshot {
@@ -76,6 +79,9 @@ void snapshot_free(struct snapshot *s);
 
 /* settings: everything that is one value; `only` (NULL: all) limits it to keys so named. */
 void load_settings(struct loader *l, const char *const *only);
+/* limits: the list "users", read, and laid upon the lines of the users files. */
+void load_limits(struct loader *l);
+void load_limits_apply(struct loader *l);
 /* users: every line of users_file and users_dir. */
 void load_users(struct loader *l);
 /* profile: NAME.cfg, read once. NULL where it has errors, with *known false where there is none. */

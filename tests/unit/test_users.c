@@ -53,6 +53,15 @@ static void lines(void **state) {
         {"carol:" REALM
          ":SHA-512-256:c672b8d1ef56ed28ab87c3622c5114069bdd3ad7b8f9737498d0c01ecef0967a",
          USERS_LINE_BAD_HASH},
+        /* lighttpd's fourth field */
+        {"Bob:" REALM ":" SHA_HEX ":" SHA_HEX, USERS_LINE_OK},
+        {"Bob:" REALM ":" MD5_HEX ":" MD5_HEX, USERS_LINE_OK},
+        {"Bob:" REALM ":" MD5_HEX, USERS_LINE_REPEATED},
+        {"carol:" REALM ":" MD5_HEX ":" SHA_HEX, USERS_LINE_BAD_NAME},
+        {"carol:" REALM ":" MD5_HEX ":", USERS_LINE_BAD_NAME},
+        {"carol:" REALM ":" MD5_HEX ":" NO_HEX NO_HEX, USERS_LINE_BAD_NAME},
+        {"carol:other:" MD5_HEX ":" MD5_HEX, USERS_LINE_BAD_REALM},
+        {"a:b:" REALM ":" MD5_HEX ":" MD5_HEX, USERS_LINE_BAD_NAME},
         {"carol:" REALM ":d41d8cd98f00b204e9800998ecf8427e", USERS_LINE_BAD_HASH},
         {"carol:" REALM ":e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
          USERS_LINE_BAD_HASH},
@@ -67,7 +76,7 @@ static void lines(void **state) {
     assert_int_equal(users_add_line(u, str_of(long_name)), USERS_LINE_OK);
     memmove(long_name + 1, long_name, strlen(long_name) + 1);
     assert_int_equal(users_add_line(u, str_of(long_name)), USERS_LINE_BAD_NAME);
-    assert_int_equal(users_count(u), 6);
+    assert_int_equal(users_count(u), 7);
     assert_null(users_find(u, STR("carol")));
     users_free(u);
 }
@@ -138,6 +147,32 @@ static void V16_names_are_found_by_their_hash(void **state) {
     users_free(u);
 }
 
+static void limits_take_away(void **state) {
+    (void)state;
+    struct users *u = users_new(STR(REALM), test_hash_key);
+    struct hasher *h = hasher_new();
+    const struct user_limits no_md5 = {.md5_is_off = true, .ends_ms = 17};
+    const struct user_limits disabled = {.disabled = true};
+    static const uint8_t nothing[HASH_MAX_LEN];
+    uint8_t hash[HASH_MAX_LEN];
+    assert_int_equal(users_add_line(u, STR("bob:" REALM ":" MD5_HEX)), USERS_LINE_OK);
+    assert_int_equal(users_add_line(u, STR("bob:" REALM ":" SHA_HEX)), USERS_LINE_OK);
+    assert_true(users_limit(u, STR("bob"), &no_md5));
+    assert_false(users_limit(u, STR("Bob"), &disabled));
+    const struct user *bob = users_find(u, STR("bob"));
+    assert_true(bob->limits.md5_is_off && bob->limits.ends_ms == 17 && !bob->limits.disabled);
+    assert_true(!bob->has[HASH_MD5] && bob->has[HASH_SHA256]);
+    assert_memory_equal(bob->ha1[HASH_MD5], nothing, sizeof(nothing));
+    users_hash_names(u, h);
+    const struct str parts[] = {STR("bob:" REALM)};
+    assert_true(hash_parts(h, HASH_MD5, parts, 1, hash));
+    assert_null(users_find_hashed(u, HASH_MD5, hash));
+    assert_true(hash_parts(h, HASH_SHA256, parts, 1, hash));
+    assert_ptr_equal(users_find_hashed(u, HASH_SHA256, hash), bob);
+    hasher_free(h);
+    users_free(u);
+}
+
 static void verdicts_have_words(void **state) {
     (void)state;
     for (int i = 0; i <= USERS_LINE_REPEATED; i++) {
@@ -153,6 +188,7 @@ int main(void) {
         cmocka_unit_test(both_hashes_belong_to_one_user),
         cmocka_unit_test(V17_names_are_found_byte_for_byte),
         cmocka_unit_test(V16_names_are_found_by_their_hash),
+        cmocka_unit_test(limits_take_away),
         cmocka_unit_test(verdicts_have_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,81 @@
+"""Accounts that are disabled, over, or without MD5, in a running gate."""
+
+import datetime
+
+import pytest
+
+import rawhttp
+from digestclient import Digest, challenges
+from gate import shown
+
+PAGE = "/phone/101/info.htm"
+DIGEST = {"algorithms": ["SHA-256", "MD5"]}
+
+
+def ask(gate, *headers):
+    with rawhttp.Client(gate.port) as c:
+        c.send(rawhttp.head("GET", PAGE, "gate.localhost", headers))
+        return c.read("GET")
+
+
+def answer_of(gate, user, algorithm="SHA-256", password=None):
+    digest = Digest(user, password or gate.passwords[user], algorithm)
+    digest.take(ask(gate))
+    return ask(gate, digest.header("GET", PAGE))
+
+
+def spelling(answer):
+    """Everything in a 401 but the nonce, the date and the number of the request."""
+    lines = [(n, v) for n, v in answer.headers if n.lower() not in ("date", "www-authenticate")]
+    lines += [{**c.fields, "nonce": ""} for c in challenges(answer)]
+    return answer.status, lines, shown(answer)
+
+
+def day(offset):
+    return str((datetime.datetime.now(datetime.timezone.utc) +
+                datetime.timedelta(days=offset)).date())
+
+
+def limited(new_gate, **limits):
+    gate = new_gate(start=False, digest=DIGEST)
+    gate.rewrite(users=({"name": "bob", **limits},))
+    return gate.start()
+
+
+@pytest.mark.parametrize("limits, reason", [
+    ({"disabled": True}, "user_disabled"), ({"expires": day(-1)}, "user_expired")])
+def test_right_password_of_an_account_that_is_over_looks_wrong(new_gate, limits, reason):
+    gate = limited(new_gate, **limits)
+    right = answer_of(gate, "bob")
+    assert right.status == 401
+    assert gate.record(reason=reason, status=401)["user_claimed"] == "bob"
+    assert "user" not in gate.record(reason=reason)
+    wrong = answer_of(gate, "bob", password="guess")
+    assert gate.record(reason="wrong_response")
+    assert spelling(right) == spelling(wrong) == spelling(answer_of(gate, "nobody", password="x"))
+    assert answer_of(gate, "alice").status == 200
+
+
+def test_last_day_counts(new_gate):
+    gate = limited(new_gate, expires=day(1))     # midnight may pass meanwhile
+    assert answer_of(gate, "bob").status == 200
+
+
+def test_reload_disables_somebody_who_is_signed_in(new_gate, sign_in):
+    gate = new_gate()
+    s = sign_in(gate, "bob")
+    assert s.get(PAGE).status == 200
+    gate.rewrite(users=({"name": "bob", "disabled": True},))
+    gate.reload("config.reloaded")
+    assert s.get(PAGE).status == 401
+    gate.rewrite(users=())
+    gate.reload("config.reloaded")
+    assert s.get(PAGE).status == 200
+
+
+def test_md5_is_off_for_one_person(new_gate):
+    gate = limited(new_gate, md5=False)
+    assert answer_of(gate, "bob", "MD5").status == 401
+    gate.record(reason="algorithm_switched_off", status=401)
+    assert answer_of(gate, "bob").status == 200
+    assert answer_of(gate, "alice", "MD5").status == 200
