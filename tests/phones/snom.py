@@ -56,10 +56,13 @@ def build(args, directory):
 
 def main():
     args = arguments()
-    # A pipe: a second signal in the middle of Event.set() would wait for itself for ever.
+    # The interpreter's own handler writes into the pipe, whichever thread the signal meets; a
+    # handler in Python would wait for the main thread, and that waits for the handler.
     stopped, stop = os.pipe()
-    signal.signal(signal.SIGTERM, lambda *_: os.write(stop, b"."))
-    signal.signal(signal.SIGINT, lambda *_: os.write(stop, b"."))
+    os.set_blocking(stop, False)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.set_wakeup_fd(stop, warn_on_full_buffer=False)
     with tempfile.TemporaryDirectory(prefix="snom-") as own:
         directory = args.dir or own
         os.makedirs(directory, mode=0o700, exist_ok=True)
