@@ -58,7 +58,7 @@ PKG_LIBS     = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 CPPFLAGS_ALL = -D_GNU_SOURCE -DPHONEGATE_VERSION='"$(VERSION)"' -I. \
                -isystem $(LLHTTP_INCLUDE) $(PKG_CFLAGS)
 CFLAGS_ALL   = -std=c11 $(OPT) $(LTO) $(WARN) $(CFLAGS)
-LIBS         = $(PKG_LIBS) $(LLHTTP_LIBS) -lpthread
+LIBS         = $(PKG_LIBS) $(LLHTTP_LIBS) -lunistring -lpthread
 
 # llhttp: the packaged library where there is one (Debian 13), else its packaged sources (Debian 12, node-llhttp).
 ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
@@ -118,8 +118,9 @@ $(OUT)/llhttp/%.o: /usr/share/llhttp/%.c
 
 build/.libraries:
 	@mkdir -p build
-	@command -v pkg-config >/dev/null && pkg-config --exists $(PKGS) && [ -e $(LLHTTP_INCLUDE)/llhttp.h ] || \
-	    { echo "make: $(PKGS) or llhttp missing; run deploy/install-deps.sh build" >&2; exit 1; }
+	@command -v pkg-config >/dev/null && pkg-config --exists $(PKGS) && [ -e $(LLHTTP_INCLUDE)/llhttp.h ] && \
+	    echo '#include <unistr.h>' | $(CC) -E - >/dev/null 2>&1 || \
+	    { echo "make: $(PKGS), libunistring or llhttp missing; run deploy/install-deps.sh build" >&2; exit 1; }
 	@touch $@
 
 # ---- test programs ----

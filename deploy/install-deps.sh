@@ -6,7 +6,8 @@
 set -eu
 
 # "a|b" is whichever of them this release has; "?a" may be missing from a release.
-build='gcc make pkg-config libuv1-dev libssl-dev libconfig-dev libllhttp-dev|node-llhttp'
+build='gcc make pkg-config libuv1-dev libssl-dev libconfig-dev libunistring-dev
+    libllhttp-dev|node-llhttp'
 demo="$build curl openssl python3"
 test="$demo git binutils libcmocka-dev libjansson-dev python3-pytest python3-requests python3-selenium
     ?chromium ?chromium-driver clang ?libclang-rt-dev|libclang-rt-14-dev ?clang-format-14

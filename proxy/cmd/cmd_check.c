@@ -1,4 +1,5 @@
 #include "proxy/cmd/cmd.h"
+#include "proxy/cmd/precis.h"
 
 static bool offers(const struct digest_settings *digest, enum hash_alg alg) {
     for (size_t i = 0; i < digest->algorithm_count; i++)
@@ -17,6 +18,17 @@ static void print_summary(const char *file, const struct cmd_problems *problems,
     printf("\n");
 }
 
+/* Accounts that other programs made in a form that no client sends. */
+static void note_spellings(const char *file, const struct users *users) {
+    for (size_t i = 0; i < users_count(users); i++) {
+        struct str name = users_at(users, i)->name;
+        if (precis_is_spelled_right(name)) continue;
+        printf("%s: note: user \"", file);
+        cmd_print(stdout, name);
+        printf("\" is not in the form that clients send (NFC) and may be unable to sign in\n");
+    }
+}
+
 int cmd_check(int argc, char **argv) {
     const char *file = NULL;
     const struct cmd_option options[] = {{"-c", &file}, {NULL, NULL}};
@@ -30,6 +42,7 @@ int cmd_check(int argc, char **argv) {
     if (config != NULL && !offers(&config->policy.digest, HASH_MD5))
         printf("%s: note: MD5 is not offered: Safari and some older clients cannot sign in\n",
                file);
+    if (config != NULL) note_spellings(file, config->policy.users);
     print_summary(file, &problems, result == CONFIG_OK);
     config_release(config);
     return cmd_status_of(result);

@@ -7,6 +7,7 @@
 #include "policy/base/outbuf.h"
 #include "proxy/cmd/cmd.h"
 #include "proxy/cmd/password.h"
+#include "proxy/cmd/precis.h"
 #include "proxy/cmd/replace_file.h"
 #include "proxy/cmd/users_edit.h"
 #include "proxy/config/config_users.h"
@@ -20,7 +21,8 @@ enum action { ACTION_ADD, ACTION_PASSWD, ACTION_REMOVE, ACTION_LIST };
 
 struct job {
     enum action action;
-    struct str name;
+    struct str typed;
+    struct str name; /* as it stands in the files, or will */
     const struct config_users *settings;
     struct replace_file file;
     struct textfile text; /* of users_file; empty where there is none yet */
@@ -60,8 +62,16 @@ static bool read_users(const char *path, struct textfile *text, char *error) {
     return true;
 }
 
+/* A new name must differ from every other in whichever form it is written; an old one is meant as
+ * it stands. */
+static struct str find_name(const struct job *job, const struct textfile *text) {
+    users_edit_same *same = job->action == ACTION_ADD ? precis_same_name : str_equal;
+    return users_edit_find((struct str){text->text, text->len}, job->name, same);
+}
+
 /* The file of users_dir that has this user; malloc'ed, NULL where none has. */
-static char *find_in_directory(const struct config_users *settings, struct str name) {
+static char *find_in_directory(const struct job *job) {
+    const struct config_users *settings = job->settings;
     char error[ERROR_LEN], *found = NULL, **names;
     size_t count;
     if (settings->users_dir.len == 0 ||
@@ -71,7 +81,7 @@ static char *find_in_directory(const struct config_users *settings, struct str n
         struct textfile text;
         if (!textfile_read(names[i], TEXTFILE_SECRET, USERS_MAX, &text, error, sizeof(error)))
             continue;
-        if (users_edit_has((struct str){text.text, text.len}, name)) found = strdup(names[i]);
+        if (find_name(job, &text).len > 0) found = strdup(names[i]);
         textfile_free(&text);
     }
     users_dir_free(names, count);
@@ -81,11 +91,13 @@ static char *find_in_directory(const struct config_users *settings, struct str n
 /* May this action be done on this name? */
 static int check_presence(const struct job *job) {
     const char *file = job->settings->users_file.ptr;
-    bool here = users_edit_has((struct str){job->text.text, job->text.len}, job->name);
-    char *elsewhere = here ? NULL : find_in_directory(job->settings, job->name);
+    struct str there = find_name(job, &job->text);
+    bool here = there.len > 0;
+    char *elsewhere = here ? NULL : find_in_directory(job);
     int status = CMD_FINE;
     if (job->action == ACTION_ADD && (here || elsewhere != NULL))
-        status = refuse("%s is in %s already", job->name.ptr, here ? file : elsewhere);
+        status = refuse("%s is in %s already%s", job->name.ptr, here ? file : elsewhere,
+                        here && !str_equal(there, job->name) ? ", in another spelling" : "");
     if (job->action != ACTION_ADD && elsewhere != NULL)
         status = refuse("%s is in %s: change that file", job->name.ptr, elsewhere);
     else if (job->action != ACTION_ADD && !here)
@@ -158,10 +170,15 @@ static int with_file(struct job *job, struct str password, bool only_look) {
     const char *path = job->settings->users_file.ptr;
     if (!replace_file_lock(&job->file, path, error, sizeof(error))) return refuse("%s", error);
     int status;
-    if (!read_users(path, &job->text, error))
+    if (!read_users(path, &job->text, error)) {
         status = refuse("%s: %s", path, error);
-    else
+    } else {
+        /* An account that somebody else made, in a form that we would not. */
+        struct str all = {job->text.text, job->text.len};
+        if (job->action != ACTION_ADD && users_edit_find(all, job->typed, str_equal).len > 0)
+            job->name = job->typed;
         status = only_look ? check_presence(job) : apply(job, password);
+    }
     textfile_free(&job->text);
     replace_file_unlock(&job->file);
     return status;
@@ -172,16 +189,19 @@ static int ask_and_apply(struct job *job) {
     int status = with_file(job, STR_NONE, true);
     if (status != CMD_FINE || job->action == ACTION_REMOVE)
         return status != CMD_FINE ? status : with_file(job, STR_NONE, false);
-    struct textfile memory = {0};
+    struct textfile memory = {0}, formed = {0};
     struct str password;
     char error[ERROR_LEN];
-    if (password_read(&memory, &password, error, sizeof(error))) {
+    if (password_read(&memory, &password, error, sizeof(error)) &&
+        precis_password(password, &formed, error, sizeof(error))) {
+        password = (struct str){formed.text, formed.len};
         const char *weak = weak_password(job->name, password);
         if (weak != NULL) fprintf(stderr, "warning: the password is weak: %s\n", weak);
         status = with_file(job, password, false);
     } else {
         status = refuse("%s", error);
     }
+    textfile_free(&formed);
     textfile_free(&memory);
     return status;
 }
@@ -248,15 +268,31 @@ static bool action_from(const char *word, enum action *action) {
     return false;
 }
 
+/* In the one form that names are kept in. A name that may no longer be made can still be changed or
+ * removed where it stands. */
+static int change(struct job *job) {
+    char error[ERROR_LEN];
+    struct textfile formed;
+    if (precis_username(job->typed, &formed, error, sizeof(error)))
+        job->name = (struct str){formed.text, formed.len};
+    else if (job->action == ACTION_ADD)
+        return refuse("%s", error);
+    int status;
+    if (name_is_good(job->name))
+        status = ask_and_apply(job);
+    else
+        status = refuse("a name is UTF-8 without colons and control characters, does not begin "
+                        "with # and has at most %d octets",
+                        USERS_NAME_MAX);
+    textfile_free(&formed);
+    return status;
+}
+
 static int run(struct job *job) {
     if (job->action == ACTION_LIST) return list(job->settings);
     if (job->settings->users_file.len == 0)
         return refuse("the configuration has no \"users_file\" to write to");
-    if (!name_is_good(job->name))
-        return refuse("a name is UTF-8 without colons and control characters, does not begin with "
-                      "# and has at most %d octets",
-                      USERS_NAME_MAX);
-    return ask_and_apply(job);
+    return change(job);
 }
 
 int cmd_user(int argc, char **argv) {
@@ -269,7 +305,7 @@ int cmd_user(int argc, char **argv) {
         return cmd_usage_error(argv[0], "add, passwd, remove or list?");
     if ((count == 2) == (job.action == ACTION_LIST))
         return cmd_usage_error(argv[0], count == 2 ? "list takes no name" : "NAME is missing");
-    job.name = str_of(words[1]);
+    job.typed = job.name = str_of(words[1]);
     struct cmd_problems problems = {0};
     struct config_users *settings;
     enum config_result result =

@@ -20,11 +20,13 @@ static bool next_line(struct str *rest, struct str *line) {
     return true;
 }
 
-bool users_edit_has(struct str text, struct str name) {
+struct str users_edit_find(struct str text, struct str name, users_edit_same *same) {
     struct str line;
-    while (next_line(&text, &line))
-        if (str_equal(users_edit_name(line), name)) return true;
-    return false;
+    while (next_line(&text, &line)) {
+        struct str there = users_edit_name(line);
+        if (there.len > 0 && same(there, name)) return there;
+    }
+    return STR_NONE;
 }
 
 char *users_edit_replace(struct str text, struct str name, struct str lines, size_t *len) {

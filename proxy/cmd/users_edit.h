@@ -9,8 +9,12 @@
 /* The name in one line of a users file; empty for comments, blank lines and anything else. */
 struct str users_edit_name(struct str line);
 
-/* Does `text` have a line of this user? */
-bool users_edit_has(struct str text, struct str name);
+/* Is one name meant by the other? */
+typedef bool users_edit_same(struct str a, struct str b);
+
+/* The name in the first line of `text` that is the `same` as `name`, as it stands there; empty
+ * where there is none. */
+struct str users_edit_find(struct str text, struct str name, users_edit_same *same);
 
 /* A malloc'ed copy of `text` in which `lines` (each ended by LF) stand in place of the first line
  * of `name`, or at the end where there is none, and all its other lines are gone. An empty `lines`

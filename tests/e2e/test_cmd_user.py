@@ -154,6 +154,57 @@ def test_names_that_are_fine(cfg, name):
     assert cfg.run("check", "-c", "phonegate.cfg").returncode == 0
 
 
+def test_V17_one_form_for_names_and_passwords(cfg):
+    """Whatever keyboard and copy buffer give, NFC and ordinary width are kept (RFC 8265)."""
+    assert user(cfg, "add", "Zoe\u0308", text="pa\u0308ss wo\u00a0rd 42\n").stdout == "added Zo\u00eb\n"
+    assert line("Zo\u00eb", "p\u00e4ss wo rd 42") in cfg.users()
+    assert user(cfg, "add", "\uff44ora", text=PASSWORD).stdout == "added dora\n"
+    assert user(cfg, "passwd", "Zoe\u0308", text=PASSWORD).stdout == "changed Zo\u00eb\n"
+    assert line("Zo\u00eb", PASSWORD) in cfg.users()
+    assert user(cfg, "remove", "\uff44ora").stdout == "removed dora\n"
+    assert cfg.run("check", "-c", "phonegate.cfg").stdout == "phonegate.cfg: ok\n"
+
+
+@pytest.mark.parametrize("there, new", [("Zo\u00eb", "Zoe\u0308"), ("Zoe\u0308", "Zo\u00eb"),
+                                        ("Zoe\u0308", "Zoe\u0308"), ("alice", "\uff41lice"),
+                                        ("\uff41lice", "alice")])
+def test_V17_no_two_users_that_differ_by_form_only(cfg, there, new):
+    (cfg.path / "users.d").mkdir()
+    cfg.change('users_file = "users";', 'users_file = "users"; users_dir = "users.d";')
+    for name in ("users", "users.d/10"):
+        cfg.secret("users", line("bob"))
+        cfg.secret("users.d/10", "# none\n")
+        cfg.secret(name, line(there))
+        done = user(cfg, "add", new, text=PASSWORD)
+        assert done.returncode == 1 and "is in %s already" % name in done.stderr
+        assert (cfg.path / name).read_text() == line(there)
+
+
+def test_V17_accounts_of_other_programs_can_be_changed_as_they_stand(cfg):
+    cfg.secret("users", line("alice") + line("bob") + line("Zoe\u0308") + line("a\u20ac"))
+    done = cfg.run("check", "-c", "phonegate.cfg")
+    assert done.returncode == 0 and done.stdout.count("not in the form that clients send") == 1
+    for name in ("Zoe\u0308", "a\u20ac"):
+        assert user(cfg, "passwd", name, text=PASSWORD).returncode == 0
+        assert line(name, PASSWORD) in cfg.users()
+        assert user(cfg, "remove", name).returncode == 0
+    assert cfg.users() == line("alice") + line("bob")
+
+
+@pytest.mark.parametrize("name, code", [("a\u20ac", "U+20AC"), ("a\u0378", "U+0378"),
+                                        ("a\u202eb", "U+202E"), ("\u0627\u200c", "U+200C")])
+def test_V17_characters_that_no_name_holds(cfg, name, code):
+    done = user(cfg, "add", name, text=PASSWORD)
+    assert done.returncode == 1 and code in done.stderr
+    assert cfg.users() == line("alice") + line("bob")
+
+
+def test_V17_a_password_with_an_unassigned_character_is_refused_unseen(cfg):
+    done = user(cfg, "add", "carol", text="secret\u0378secret\n")
+    assert done.returncode == 1 and "not assigned" in done.stderr
+    assert "0378" not in done.stderr and "\u0378" not in done.stderr
+
+
 @pytest.mark.parametrize("text", ["", "\n", "a\tbcdefgh\n", "first line\nsecond line\n",
                                   "x" * 5000 + "\n"])
 def test_passwords_that_are_refused(cfg, text):
