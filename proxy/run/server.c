@@ -185,6 +185,9 @@ static void stop(struct server *s) {
         mailbox_post(&s->crews[i].worker.mailbox, &s->crews[i].stop_message);
     for (size_t i = 0; i < ARRAY_LEN(s->signals); i++)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
+    /* A log rotation while the last answers go out must not kill us; a second SIGTERM may. */
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
     keeper_stop(s->keeper);
 }
 
