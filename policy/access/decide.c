@@ -32,7 +32,9 @@ static bool authenticate(const struct decide_ctx *ctx, const struct request_view
         .nonces = ctx->nonces,
         .hasher = ctx->hasher,
         .now_ms = ctx->now_ms,
+        .guard = ctx->guard,
     };
+    authn.guard.settings = &ctx->policy->signing_in;
     authn_check(&authn, req, &d->authn);
     d->reason = authn_reason_str(d->authn.reason);
     switch (d->authn.verdict) {
@@ -43,6 +45,9 @@ static bool authenticate(const struct decide_ctx *ctx, const struct request_view
     case AUTHN_STALE:
         d->verdict = DECIDE_CHALLENGE;
         d->status = 401;
+        return false;
+    case AUTHN_LOCKED:
+        d->status = 429;
         return false;
     case AUTHN_BAD:
         d->status = 400;
@@ -242,6 +247,43 @@ static bool redirect_by_referer(const struct decide_ctx *ctx, const struct reque
     return true;
 }
 
+/* ---- the portal's own pages ---- */
+
+/* Did another site, or a phone's page below /phone/ID/, make the browser ask? A program that says
+ * nothing of it is no browser. */
+static bool is_from_elsewhere(const struct decide_ctx *ctx, const struct request_view *req) {
+    struct str site = request_header(req, STR("Sec-Fetch-Site"));
+    struct str origin = request_header(req, STR("Origin"));
+    struct str id;
+    if (route_referer_id(req, ctx->arena, &id)) return true;
+    if (site.ptr != NULL)
+        return request_header_count(req, STR("Sec-Fetch-Site")) != 1 ||
+               !(str_equal(site, STR("same-origin")) || str_equal(site, STR("none")));
+    if (origin.ptr == NULL) return false;
+    const struct str scheme = STR("https://");
+    return !str_starts_with(origin, scheme) ||
+           !str_equal_icase(str_part(origin, scheme.len, origin.len), req->authority);
+}
+
+static void portal_page(const struct request_view *req, enum portal_page page, struct decision *d) {
+    if (is_read(req)) {
+        d->page = page;
+        conclude(d, DECIDE_PORTAL, DECIDE_REASON_PORTAL);
+    } else {
+        refuse(d, DECIDE_REASON_METHOD_NOT_ALLOWED);
+    }
+}
+
+static void sign_out_page(const struct decide_ctx *ctx, const struct request_view *req,
+                          struct decision *d) {
+    if (req->method != METHOD_POST)
+        portal_page(req, PORTAL_SIGN_OUT, d);
+    else if (is_from_elsewhere(ctx, req))
+        refuse(d, DECIDE_REASON_OTHER_SITE);
+    else
+        conclude(d, DECIDE_SIGN_OUT, DECIDE_REASON_SIGN_OUT);
+}
+
 static void decide_on_portal(const struct decide_ctx *ctx, const struct request_view *req,
                              struct urlpath path, struct decision *d) {
     struct str id, rest;
@@ -250,12 +292,14 @@ static void decide_on_portal(const struct decide_ctx *ctx, const struct request_
         decide_by_path(ctx, req, path, id, d);
     } else if (redirect_by_referer(ctx, req, path, d)) {
         return;
-    } else if (!str_equal(path.decoded, STR("/"))) {
-        refuse(d, DECIDE_REASON_NOT_FOUND);
-    } else if (is_read(req)) {
-        conclude(d, DECIDE_PORTAL, DECIDE_REASON_PORTAL);
+    } else if (str_equal(path.decoded, STR("/signout"))) {
+        sign_out_page(ctx, req, d);
+    } else if (str_equal(path.decoded, STR("/whoami"))) {
+        portal_page(req, PORTAL_WHOAMI, d);
+    } else if (str_equal(path.decoded, STR("/"))) {
+        portal_page(req, PORTAL_PHONES, d);
     } else {
-        refuse(d, DECIDE_REASON_METHOD_NOT_ALLOWED);
+        refuse(d, DECIDE_REASON_NOT_FOUND);
     }
 }
 

@@ -21,7 +21,8 @@ enum decide_verdict {
     DECIDE_NEED_BODY, /* a rule must see the body: collect it (at most policy.judged_body_bytes) and
                          call decide_body, or decide_body_too_long */
     DECIDE_FORWARD,   /* send `target` to `phone` with the account for `admin_account` */
-    DECIDE_PORTAL,    /* the list of phones this person may open */
+    DECIDE_PORTAL,    /* `page` of the portal */
+    DECIDE_SIGN_OUT,  /* end this person's session, then say so */
     DECIDE_REDIRECT,  /* `status` (307 or 308) to `location` */
     DECIDE_OPTIONS,   /* answer OPTIONS ourselves: 204 with Allow */
 };
@@ -34,6 +35,7 @@ enum decide_verdict {
     X(OK, 0, "ok")                                                                                 \
     X(BODY_NEEDED, 0, "body_needed")                                                               \
     X(PORTAL, 200, "portal")                                                                       \
+    X(SIGN_OUT, 200, "sign_out")                                                                   \
     X(OPTIONS, 204, "options")                                                                     \
     X(REDIRECT_SLASH, 308, "redirect_slash")     /* /phone/ID to /phone/ID/ */                     \
     X(REDIRECT_REFERER, 307, "redirect_referer") /* a phone's page asked for "/x" */               \
@@ -45,6 +47,7 @@ enum decide_verdict {
     X(PARAMETER_AMBIGUOUS, 400, "parameter_ambiguous")                                             \
     X(RULE_DENIED, 403, "rule_denied") /* `rule` says which */                                     \
     X(NO_RULE, 403, "no_rule")                                                                     \
+    X(OTHER_SITE, 403, "other_site")       /* signing out, asked for by another page */            \
     X(NOT_FOUND, 404, "not_found")         /* nothing of the portal's */                           \
     X(UNKNOWN_PHONE, 404, "unknown_phone") /* by path: no such phone, or no grant on it */         \
     X(METHOD_NOT_ALLOWED, 405, "method_not_allowed") /* Allow: GET, HEAD */                        \
@@ -55,6 +58,12 @@ enum decide_reason {
 #define X(name, status, text) DECIDE_REASON_##name,
     DECIDE_REASONS(X)
 #undef X
+};
+
+enum portal_page {
+    PORTAL_PHONES,   /* "/": the list of phones this person may open */
+    PORTAL_WHOAMI,   /* "/whoami" */
+    PORTAL_SIGN_OUT, /* "/signout": the form */
 };
 
 enum route_kind { ROUTE_NONE, ROUTE_HOST, ROUTE_PATH, ROUTE_PORTAL };
@@ -73,6 +82,7 @@ struct decision {
         *asked_phone; /* the phone that was asked for, grant or not: for the record ONLY, a person
                          without a grant may not learn that it exists */
     enum route_kind route;
+    enum portal_page page; /* with DECIDE_PORTAL */
     struct str
         prefix; /* "/phone/ID" with ROUTE_PATH, as it must stand in front of rewritten links */
     struct urlpath_slices {
@@ -93,6 +103,7 @@ struct decide_ctx {
     struct hasher *hasher;
     struct arena *arena; /* of the request; where it is exhausted the answer is a deny, 431 */
     uint64_t now_ms;
+    struct authn_guard guard; /* its settings are the policy's */
     /* explain: judge as if this user had signed in; authentication is skipped. NULL in serve. */
     const struct user *assume_user;
 };

@@ -21,6 +21,8 @@ const char *decide_verdict_str(enum decide_verdict verdict) {
         return "forward";
     case DECIDE_PORTAL:
         return "portal";
+    case DECIDE_SIGN_OUT:
+        return "sign_out";
     case DECIDE_REDIRECT:
         return "redirect";
     case DECIDE_OPTIONS:

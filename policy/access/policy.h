@@ -37,6 +37,7 @@ struct route_index; /* lookup tables over phones, by id and by host: route.h */
 
 struct policy {
     struct digest_settings digest;
+    struct authn_settings signing_in; /* lockout and sessions */
     const struct users *users;
     const struct str *portal_hosts; /* lower case, no port, no trailing dot */
     size_t portal_host_count;

@@ -1,5 +1,6 @@
 #include "policy/auth/authn.h"
 
+#include "policy/auth/authn_guard.h"
 #include "policy/auth/authparam.h"
 #include "policy/auth/digest.h"
 #include "policy/base/bytes.h"
@@ -325,6 +326,10 @@ static void prove(const struct authn_ctx *ctx, const struct request_view *req,
     judge_nonce(ctx, a, nonce, result);
 }
 
+static struct str claimed_name(const struct answer *a) {
+    return value_of(a, a->fields[FIELD_USERNAME] != NULL ? FIELD_USERNAME : FIELD_USERNAME_EXT);
+}
+
 void authn_check(const struct authn_ctx *ctx, const struct request_view *req,
                  struct authn_result *result) {
     char unescaped[HEADER_MAX];
@@ -345,7 +350,10 @@ void authn_check(const struct authn_ctx *ctx, const struct request_view *req,
         return;
     }
     if (!fits_challenge(ctx->digest, &a, result)) return;
+    struct str name = user != NULL ? user->name : claimed_name(&a);
+    if (!authn_guard_admits(ctx, name, result)) return;
     prove(ctx, req, &a, user, result);
+    authn_guard_settle(ctx, name, value_of(&a, FIELD_NONCE), result);
 }
 
 const char *authn_reason_str(enum authn_reason reason) {

@@ -8,7 +8,9 @@
 #ifndef POLICY_AUTH_AUTHN_H
 #define POLICY_AUTH_AUTHN_H
 
+#include "policy/auth/lockout.h"
 #include "policy/auth/nonce.h"
+#include "policy/auth/session.h"
 #include "policy/auth/users.h"
 #include "policy/base/hash.h"
 #include "policy/base/outbuf.h"
@@ -28,6 +30,7 @@ enum authn_verdict {
     AUTHN_OK,
     AUTHN_CHALLENGE, /* 401, no stale */
     AUTHN_STALE,     /* 401 with stale=true on every line: the response itself was right */
+    AUTHN_LOCKED,    /* 429: too many wrong responses; this one was not looked at */
     AUTHN_BAD,       /* 400: the header breaks the grammar or names another target */
 };
 
@@ -55,7 +58,10 @@ enum authn_verdict {
     X(USER_DISABLED, "user_disabled")                                                              \
     X(USER_EXPIRED, "user_expired")                                                                \
     X(UNKNOWN_USER, "unknown_user")                                                                \
-    X(WRONG_RESPONSE, "wrong_response")
+    X(WRONG_RESPONSE, "wrong_response")                                                            \
+    X(LOCKED, "locked")                                                                            \
+    X(SIGNED_OUT, "signed_out")     /* a right response on a nonce from before */                  \
+    X(SESSION_OVER, "session_over") /* likewise, by age or idleness */
 
 enum authn_reason {
 #define X(name, text) AUTHN_REASON_##name,
@@ -81,6 +87,20 @@ struct authn_result {
                                right one of an account that is over does not count */
     enum hash_alg algorithm;  /* of the answer, once known */
     struct authn_proof proof; /* with AUTHN_OK */
+    uint64_t retry_after_s;   /* with AUTHN_LOCKED */
+};
+
+struct authn_settings {
+    struct lockout_settings lockout;
+    struct session_settings session;
+};
+
+/* The tables that remember people over requests. NULL: no such thing is judged. */
+struct authn_guard {
+    struct lockout *lockout;
+    struct sessions *sessions;
+    const struct authn_settings *settings; /* with either of them */
+    struct lockout_address address;        /* where the request comes from */
 };
 
 struct authn_ctx {
@@ -89,6 +109,7 @@ struct authn_ctx {
     struct nonce_table *nonces;
     struct hasher *hasher;
     uint64_t now_ms;
+    struct authn_guard guard;
 };
 
 /* Judge the request's Authorization. Keeps no memory. */

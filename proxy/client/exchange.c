@@ -65,6 +65,14 @@ static bool check_admission(struct exchange *x) {
     return true;
 }
 
+/* Connections and failures are counted by the same addresses. */
+static struct lockout_address lockout_address_of(const struct peer_key *key) {
+    struct lockout_address address;
+    _Static_assert(sizeof(address) == sizeof(*key), "IPv4, or the /64 of IPv6");
+    memcpy(&address, key, sizeof(address));
+    return address;
+}
+
 struct decide_ctx exchange_decide_ctx(struct exchange *x) {
     return (struct decide_ctx){
         .policy = &x->site->config->policy,
@@ -72,6 +80,9 @@ struct decide_ctx exchange_decide_ctx(struct exchange *x) {
         .hasher = x->worker->hasher,
         .arena = &x->conn->arena,
         .now_ms = worker_epoch_ms(x->worker),
+        .guard = {.lockout = x->worker->shared->lockout,
+                  .sessions = x->worker->shared->sessions,
+                  .address = lockout_address_of(&x->conn->key)},
     };
 }
 
@@ -92,6 +103,7 @@ void exchange_act(struct exchange *x) {
     case DECIDE_DENY:
     case DECIDE_CHALLENGE:
     case DECIDE_PORTAL:
+    case DECIDE_SIGN_OUT:
     case DECIDE_REDIRECT:
     case DECIDE_OPTIONS:
         respond_decision(x);

@@ -1,6 +1,8 @@
 #include "proxy/client/page.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 struct status_text {
     unsigned status;
@@ -67,6 +69,11 @@ static const struct {
      "Its certificate has changed. The team that runs the gate must check it before it is opened."},
     {"phone_certificate_untrusted", "The phone cannot be trusted",
      "Its certificate was not signed by the expected authority."},
+    {"locked", "Too many wrong passwords",
+     "Wait until the time is over, then try again. If it was not you, tell the team that runs the "
+     "gate."},
+    {"other_site", "Another page asked for this",
+     "Nothing was changed. If you want it, open this gate's start page and do it there."},
     {"access_log_failed", "Access is stopped",
      "The gate cannot write its access record. Try again later."},
     {"connections_full", "The gate is busy",
@@ -200,5 +207,64 @@ void page_portal_end(struct outbuf *out, size_t phones) {
     outbuf_put(out, STR("</ul>\n"));
     if (phones == 0)
         outbuf_put(out, STR("<p>No phone is open to you. Ask the team that runs the gate.</p>\n"));
+    outbuf_put(out,
+               STR("<p class=\"note\"><a href=\"/\" rel=\"noreferrer\">Your phones</a> &middot; "
+                   "<a href=\"/whoami\" rel=\"noreferrer\">Who am I?</a> &middot; "
+                   "<a href=\"/signout\" rel=\"noreferrer\">Sign out</a></p>\n"));
+    end(out);
+}
+
+/* "2026-11-23 07:25:09 UTC" */
+static void put_moment(struct outbuf *out, uint64_t ms) {
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm t;
+    char text[64];
+    gmtime_r(&seconds, &t);
+    snprintf(text, sizeof(text), "%04d-%02d-%02d %02d:%02d:%02d UTC", t.tm_year + 1900,
+             t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+    outbuf_put(out, str_of(text));
+}
+
+static void put_fact(struct outbuf *out, struct str name, struct str value) {
+    outbuf_put(out, STR("<li>"));
+    outbuf_put(out, name);
+    outbuf_put(out, STR(": <strong>"));
+    put_escaped(out, value);
+    outbuf_put(out, STR("</strong></li>\n"));
+}
+
+void page_whoami(struct outbuf *out, const struct page_person *person) {
+    char memory[64];
+    struct outbuf since;
+    outbuf_init(&since, memory, sizeof(memory));
+    if (person->since_ms > 0)
+        put_moment(&since, person->since_ms);
+    else
+        outbuf_put(&since, STR("not known"));
+    begin(out, STR("Who am I?"));
+    outbuf_put(out, STR("<ul>\n"));
+    put_fact(out, STR("Name"), person->name);
+    put_fact(out, STR("Signed in since"), outbuf_str(&since));
+    put_fact(out, STR("From"), person->address);
+    put_fact(out, STR("Algorithm"), person->algorithm);
+    outbuf_put(out, STR("</ul>\n<h2>Phones</h2>\n<ul>\n"));
+}
+
+void page_sign_out(struct outbuf *out, struct str user) {
+    begin(out, STR("Sign out"));
+    outbuf_put(out, STR("<p>Signed in as <strong>"));
+    put_escaped(out, user);
+    outbuf_put(out,
+               STR("</strong>. All browsers that are signed in with this name will ask for the "
+                   "password again.</p>\n<form method=\"post\" action=\"/signout\">"
+                   "<button>Sign out</button></form>\n"
+                   "<p><a href=\"/\" rel=\"noreferrer\">Back to the start</a></p>\n"));
+    end(out);
+}
+
+void page_signed_out(struct outbuf *out) {
+    begin(out, STR("You are signed out"));
+    outbuf_put(out, STR("<p>Whoever opens the next page here is asked for name and password.</p>\n"
+                        "<p><a href=\"/\" rel=\"noreferrer\">Sign in again</a></p>\n"));
     end(out);
 }

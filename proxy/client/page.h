@@ -29,4 +29,14 @@ struct page_phone {
 void page_portal_phone(struct outbuf *out, const struct page_phone *phone);
 void page_portal_end(struct outbuf *out, size_t phones);
 
+/* Who am I: the head of a list that page_portal_phone and page_portal_end go on with. */
+struct page_person {
+    struct str name, address, algorithm;
+    uint64_t since_ms; /* since 1970; 0: not known */
+};
+void page_whoami(struct outbuf *out, const struct page_person *person);
+/* The form that signs out, and what is said afterwards. */
+void page_sign_out(struct outbuf *out, struct str user);
+void page_signed_out(struct outbuf *out);
+
 #endif

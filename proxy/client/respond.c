@@ -4,6 +4,7 @@
 
 #include "policy/access/route.h"
 #include "proxy/client/page.h"
+#include "proxy/client/respond_parts.h"
 
 #define ALLOW STR("Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n")
 
@@ -97,13 +98,7 @@ static void settle_body(struct exchange *x) {
     if (!x->has_view || unasked || long_body) x->close_after = true;
 }
 
-struct own_answer {
-    unsigned status;
-    struct str fields; /* further header lines */
-    struct str page;
-};
-
-static void write_own(struct exchange *x, const struct own_answer *own) {
+void respond_own(struct exchange *x, const struct own_answer *own) {
     char memory[4096];
     struct outbuf out;
     outbuf_init(&out, memory, sizeof(memory));
@@ -139,6 +134,12 @@ static void put_challenge(struct exchange *x, struct outbuf *fields) {
     authn_write_challenge(&ctx, x->decision.authn.verdict == AUTHN_STALE, random, fields);
 }
 
+static void put_retry_after(const struct exchange *x, struct outbuf *fields) {
+    outbuf_put(fields, STR("Retry-After: "));
+    outbuf_u64(fields, x->decision.authn.retry_after_s);
+    outbuf_put(fields, STR("\r\n"));
+}
+
 void respond_status(struct exchange *x, unsigned status, const char *reason) {
     char page_memory[PAGE_MAX];
     char field_memory[2048];
@@ -153,10 +154,11 @@ void respond_status(struct exchange *x, unsigned status, const char *reason) {
         outbuf_put(&fields,
                    x->decision.route == ROUTE_PORTAL ? STR("Allow: GET, HEAD\r\n") : ALLOW);
     if (status == 503) outbuf_put(&fields, STR("Retry-After: 5\r\n"));
+    if (status == 429) put_retry_after(x, &fields);
     if (status == 408 || status == 413) x->close_after = true;
     struct str detail = x->has_decision ? x->decision.detail : STR_NONE;
     page_status(&page, status, reason, detail, x->id);
-    write_own(x, &(struct own_answer){status, outbuf_str(&fields), outbuf_str(&page)});
+    respond_own(x, &(struct own_answer){status, outbuf_str(&fields), outbuf_str(&page)});
 }
 
 static void respond_redirect(struct exchange *x) {
@@ -177,67 +179,14 @@ static void respond_redirect(struct exchange *x) {
     x->reason = x->decision.reason;
     x->outcome = "allowed";
     page_status(&page, x->decision.status, x->reason, STR_NONE, 0);
-    write_own(x, &(struct own_answer){x->decision.status, outbuf_str(&fields), outbuf_str(&page)});
-}
-
-/* "https://" and the phone's own name, with the port the person came by. */
-static void put_host_href(struct exchange *x, const struct policy_phone *phone,
-                          struct outbuf *href) {
-    if (phone->host.len == 0) return;
-    struct str authority = x->view.authority;
-    size_t port = authority.len;
-    while (port > 0 && ascii_is_digit(authority.ptr[port - 1])) port--;
-    outbuf_put(href, STR("https://"));
-    outbuf_put(href, phone->host);
-    if (port > 0 && authority.ptr[port - 1] == ':' && port < authority.len)
-        outbuf_put(href, str_part(authority, port - 1, authority.len));
-    outbuf_char(href, '/');
-}
-
-static void put_phone(struct exchange *x, const struct policy_phone *phone, struct str role,
-                      struct outbuf *page) {
-    char host_memory[512];
-    char path_memory[128];
-    struct outbuf host;
-    struct outbuf path;
-    outbuf_init(&host, host_memory, sizeof(host_memory));
-    outbuf_init(&path, path_memory, sizeof(path_memory));
-    put_host_href(x, phone, &host);
-    outbuf_put(&path, STR("/phone/"));
-    outbuf_put(&path, phone->id);
-    outbuf_char(&path, '/');
-    struct page_phone line = {phone->name, role, host.full ? STR_NONE : outbuf_str(&host),
-                              outbuf_str(&path)};
-    page_portal_phone(page, &line);
-}
-
-static void respond_portal(struct exchange *x) {
-    const struct policy *policy = &x->site->config->policy;
-    size_t cap = PAGE_MAX + policy->phone_count * 2048;
-    char *memory = malloc(cap);
-    ENSURE(memory != NULL);
-    struct outbuf page;
-    outbuf_init(&page, memory, cap);
-    page_portal_begin(&page, x->decision.user->name);
-    size_t listed = 0;
-    for (size_t i = 0; i < policy->phone_count; i++) {
-        const struct policy_phone *phone = &policy->phones[i];
-        const struct grant *grant = decide_grant(policy, x->decision.user, phone);
-        if (grant == NULL) continue;
-        put_phone(x, phone, grant->role, &page);
-        listed++;
-    }
-    page_portal_end(&page, listed);
-    x->reason = x->decision.reason;
-    x->outcome = "allowed";
-    write_own(x, &(struct own_answer){200, STR(""), outbuf_str(&page)});
-    free(memory);
+    respond_own(x,
+                &(struct own_answer){x->decision.status, outbuf_str(&fields), outbuf_str(&page)});
 }
 
 static void respond_options(struct exchange *x) {
     x->reason = x->decision.reason;
     x->outcome = "allowed";
-    write_own(x, &(struct own_answer){204, ALLOW, STR_NONE});
+    respond_own(x, &(struct own_answer){204, ALLOW, STR_NONE});
 }
 
 void respond_decision(struct exchange *x) {
@@ -249,6 +198,7 @@ void respond_decision(struct exchange *x) {
         respond_status(x, 401, x->decision.reason);
         return;
     case DECIDE_PORTAL:
+    case DECIDE_SIGN_OUT:
         respond_portal(x);
         return;
     case DECIDE_REDIRECT:

@@ -88,10 +88,6 @@ struct config {
         struct config_address listen;
         bool enabled;
     } status;
-    struct {
-        uint32_t failures;
-        uint64_t window_ms, block_ms;
-    } lockout;
     struct str state_dir;      /* empty: state in memory */
     struct str nonce_key_file; /* shared by replicas; empty: the gate keeps a key of its own */
     struct {

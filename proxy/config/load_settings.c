@@ -28,6 +28,13 @@
 #define END                                                                                        \
     { .name = NULL }
 
+/* A default that is worked out from other values. */
+#define NOT_SAID 0xffffffff
+/* lockout: how many times `failures` a whole user or a whole address may fail. */
+#define LOCKOUT_WIDER  20
+#define SESSION_MIN_MS UINT64_C(60000)
+#define SESSION_MAX_S  31536000 /* a year */
+
 static const struct reader_word versions[] = {
     {"1.2", TLS1_2_VERSION}, {"1.3", TLS1_3_VERSION}, {NULL, 0}};
 static const struct reader_word answers[] = {
@@ -69,9 +76,13 @@ static const struct reader_key digest_keys[] = {
 };
 
 static const struct reader_key lockout_keys[] = {
-    NUMBER("failures", READER_U32, lockout.failures, 0, 1000000, 5),
-    NUMBER("window_s", READER_SECONDS, lockout.window_ms, 1, 86400, 60),
-    NUMBER("block_s", READER_SECONDS, lockout.block_ms, 1, 86400, 300),
+    NUMBER("failures", READER_U32, policy.signing_in.lockout.failures, 0, 1000000, 5),
+    NUMBER("failures_per_user", READER_U32, policy.signing_in.lockout.failures_per_user, 0, 1000000,
+           NOT_SAID),
+    NUMBER("failures_per_address", READER_U32, policy.signing_in.lockout.failures_per_address, 0,
+           1000000, NOT_SAID),
+    NUMBER("window_s", READER_SECONDS, policy.signing_in.lockout.window_ms, 1, 86400, 60),
+    NUMBER("block_s", READER_SECONDS, policy.signing_in.lockout.block_ms, 1, 86400, 300),
     END,
 };
 
@@ -125,6 +136,9 @@ static const struct reader_key root_keys[] = {
     STRING("profiles_dir", true, profiles_dir),
     STRING("state_dir", false, state_dir),
     STRING("nonce_key_file", false, nonce_key_file),
+    NUMBER("session_max_s", READER_SECONDS, policy.signing_in.session.max_ms, 0, SESSION_MAX_S, 0),
+    NUMBER("session_idle_s", READER_SECONDS, policy.signing_in.session.idle_ms, 0, SESSION_MAX_S,
+           0),
     GROUP("access_log", false, access_log_keys),
     GROUP("limits", false, limits_keys),
     END,
@@ -132,6 +146,25 @@ static const struct reader_key root_keys[] = {
 
 static const config_setting_t *member(struct loader *l, const char *key) {
     return reader_at(l->root, key);
+}
+
+static void widen(uint32_t *limit, uint32_t failures) {
+    if (*limit != NOT_SAID) return;
+    *limit = failures < 1000000 / LOCKOUT_WIDER ? failures * LOCKOUT_WIDER : 1000000;
+}
+
+static void check_session(struct loader *l, const char *key, uint64_t ms) {
+    if (ms > 0 && ms < SESSION_MIN_MS)
+        reader_error(&l->reader, member(l, key), "\"%s\" is %u, but must be 0 (off) or 60 to %d",
+                     key, (unsigned)(ms / 1000), SESSION_MAX_S);
+}
+
+static void check_signing_in(struct loader *l) {
+    struct authn_settings *settings = &l->snapshot->config.policy.signing_in;
+    widen(&settings->lockout.failures_per_user, settings->lockout.failures);
+    widen(&settings->lockout.failures_per_address, settings->lockout.failures);
+    check_session(l, "session_max_s", settings->session.max_ms);
+    check_session(l, "session_idle_s", settings->session.idle_ms);
 }
 
 /* Where a wrong character would be taken for the end of the realm: in the challenge, or in a line
@@ -394,6 +427,7 @@ void load_settings(struct loader *l, const char *const *only) {
     if (draft->users_file.len == 0 && draft->users_dir.len == 0 && !wrong)
         reader_error(&l->reader, l->root, "\"users_file\" is missing");
     if (only != NULL) return;
+    check_signing_in(l);
     check_listeners(l);
     check_networks(l);
     check_hosts(l);

@@ -13,7 +13,10 @@ struct keeper {
     char *dir;         /* owned, the state directory; empty: none */
     char *shared_file; /* owned, nonce_key_file; empty: none */
     struct nonce_keys keys;
-    pthread_mutex_t nonce_lock;
+    pthread_mutex_t nonce_lock, lockout_lock, session_lock;
+    uint64_t people_key[2];               /* of the names in the state file */
+    uint64_t saved_known, saved_sessions; /* their changes when they were written last */
+    uint64_t save_at_ms;                  /* loop time */
 };
 
 static void acquire(void *owner) {
@@ -85,6 +88,10 @@ static void make_tables(struct keeper *k) {
     k->shared->nonces = nonce_table_new(KEEPER_NONCES, k->keys.current, instance, keys, lock);
     use_keys(k);
     k->shared->peers = peers_new(keys + 2);
+    k->shared->lockout = lockout_new(KEEPER_COUNTERS, KEEPER_PLACES, k->people_key,
+                                     (struct policy_lock){&k->lockout_lock, acquire, release});
+    k->shared->sessions = sessions_new(KEEPER_SESSIONS, k->people_key,
+                                       (struct policy_lock){&k->session_lock, acquire, release});
 }
 
 struct keeper *keeper_open(uv_loop_t *loop, struct shared *shared, const struct config *config,
@@ -95,6 +102,9 @@ struct keeper *keeper_open(uv_loop_t *loop, struct shared *shared, const struct 
     k->dir = copy(config->state_dir);
     k->shared_file = copy(config->nonce_key_file);
     pthread_mutex_init(&k->nonce_lock, NULL);
+    pthread_mutex_init(&k->lockout_lock, NULL);
+    pthread_mutex_init(&k->session_lock, NULL);
+    random_or_abort(k->people_key, sizeof(k->people_key));
     if ((k->dir[0] != '\0' && !state_open(k->dir, error, error_len)) ||
         !load_keys(k, error, error_len)) {
         keeper_free(k);
@@ -131,7 +141,11 @@ void keeper_free(struct keeper *k) {
     if (k == NULL) return;
     nonce_table_free(k->shared->nonces);
     peers_free(k->shared->peers);
+    lockout_free(k->shared->lockout);
+    sessions_free(k->shared->sessions);
     pthread_mutex_destroy(&k->nonce_lock);
+    pthread_mutex_destroy(&k->lockout_lock);
+    pthread_mutex_destroy(&k->session_lock);
     bytes_wipe(&k->keys, sizeof(k->keys));
     free(k->dir);
     free(k->shared_file);

@@ -10,6 +10,11 @@
 
 /* Live nonces in all; 64 bytes each. */
 #define KEEPER_NONCES 65536
+/* What is counted at once for the lockout (120 bytes each), the places of people that are
+ * remembered (48) and the people signed in (48); memory is touched only as it is needed. */
+#define KEEPER_COUNTERS 16384
+#define KEEPER_PLACES   65536
+#define KEEPER_SESSIONS 131072
 /* How often the keeper looks around. */
 #define KEEPER_TICK_MS 1000
 

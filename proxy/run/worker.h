@@ -8,7 +8,9 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "policy/auth/lockout.h"
 #include "policy/auth/nonce.h"
+#include "policy/auth/session.h"
 #include "proxy/net/io.h"
 #include "proxy/record/access_log.h"
 #include "proxy/run/mailbox.h"
@@ -23,6 +25,8 @@ struct conn;
 /* What lives as long as the process. */
 struct shared {
     struct nonce_table *nonces;
+    struct lockout *lockout;
+    struct sessions *sessions;
     struct access_log *log;
     struct peers *peers; /* connections in all and per address */
     uint8_t claim_key[32];

@@ -247,7 +247,11 @@ int main(void) {
         .headers = malloc(COUNT * sizeof(*b.headers)),
     };
     ENSURE(b.headers != NULL);
-    b.ctx = (struct authn_ctx){b.users, &b.digest, b.nonces, b.hasher, 1000000};
+    b.ctx = (struct authn_ctx){.users = b.users,
+                               .digest = &b.digest,
+                               .nonces = b.nonces,
+                               .hasher = b.hasher,
+                               .now_ms = 1000000};
     add_user(&b, HASH_SHA256, "alice");
     add_user(&b, HASH_MD5, "alice");
     add_user(&b, HASH_SHA512_256, "alice");

@@ -39,7 +39,11 @@ static void open_gate(struct gate *g) {
                                          .algorithm_count = 2,
                                          .nonce_lifetime_ms = 1000};
     g->nonces = nonce_table_new(4, key, 5, hash_key, (struct policy_lock){0});
-    g->ctx = (struct authn_ctx){g->users, &g->digest, g->nonces, g->hasher, NOW};
+    g->ctx = (struct authn_ctx){.users = g->users,
+                                .digest = &g->digest,
+                                .nonces = g->nonces,
+                                .hasher = g->hasher,
+                                .now_ms = NOW};
     ENSURE(users_ha1(g->hasher, HASH_SHA256, STR("alice"), STR("r"), STR("secret"), ha1));
     outbuf_init(&out, line, sizeof(line));
     outbuf_put(&out, STR("alice:r:"));

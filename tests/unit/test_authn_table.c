@@ -130,6 +130,8 @@ static const char *verdict_name(enum authn_verdict verdict) {
         return "challenge";
     case AUTHN_STALE:
         return "stale";
+    case AUTHN_LOCKED:
+        return "locked";
     case AUTHN_BAD:
         return "bad";
     }

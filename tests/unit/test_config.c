@@ -50,9 +50,9 @@ static void test_config_defaults(void **state) {
     assert_int_equal(c->policy.digest.algorithm_count, 1);
     assert_int_equal(c->policy.digest.algorithms[0], HASH_SHA256);
     assert_int_equal(c->policy.digest.nonce_lifetime_ms, 300000);
-    assert_int_equal(c->lockout.failures, 5);
-    assert_int_equal(c->lockout.window_ms, 60000);
-    assert_int_equal(c->lockout.block_ms, 300000);
+    assert_int_equal(c->policy.signing_in.lockout.failures, 5);
+    assert_int_equal(c->policy.signing_in.lockout.window_ms, 60000);
+    assert_int_equal(c->policy.signing_in.lockout.block_ms, 300000);
     assert_str(c->access_log.file, "-");
     assert_true(c->access_log.required);
     assert_false(c->policy.grants[0].scripts);

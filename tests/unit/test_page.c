@@ -106,6 +106,34 @@ static void links_carry_no_referer(void **state) {
     }
 }
 
+static void who_am_i_and_sign_out_escape_names(void **state) {
+    (void)state;
+    char memory[16384];
+    struct outbuf page;
+    outbuf_init(&page, memory, sizeof(memory));
+    page_whoami(&page, &(struct page_person){.name = STR(NASTY),
+                                             .address = STR("192.0.2.1"),
+                                             .algorithm = STR("SHA-256"),
+                                             .since_ms = 784111777000});
+    page_portal_end(&page, 1);
+    expect_whole(&page);
+    assert_int_equal(count(&page, TAMED), 1);
+    assert_true(has(&page, "1994-11-06 08:49:37 UTC"));
+    outbuf_init(&page, memory, sizeof(memory));
+    page_whoami(&page, &(struct page_person){.name = STR("bob"), .since_ms = 0});
+    page_portal_end(&page, 0);
+    assert_true(has(&page, "not known"));
+    outbuf_init(&page, memory, sizeof(memory));
+    page_sign_out(&page, STR(NASTY));
+    expect_whole(&page);
+    assert_int_equal(count(&page, TAMED), 1);
+    assert_true(has(&page, "<form method=\"post\" action=\"/signout\">"));
+    outbuf_init(&page, memory, sizeof(memory));
+    page_signed_out(&page);
+    expect_whole(&page);
+    assert_int_equal(count(&page, "<a "), count(&page, "rel=\"noreferrer\""));
+}
+
 static void the_portal_escapes_names_and_links(void **state) {
     (void)state;
     char memory[16384];
@@ -121,7 +149,7 @@ static void the_portal_escapes_names_and_links(void **state) {
     expect_whole(&page);
     assert_int_equal(count(&page, TAMED), 5); /* the person; name, role and two links */
     assert_true(has(&page, "<a href=\"/phone/102/\" rel=\"noreferrer\">Hall</a>"));
-    assert_int_equal(count(&page, "<a "), 3);
+    assert_int_equal(count(&page, "<a "), 3 + 3); /* and start, who am I, sign out */
     assert_int_equal(count(&page, "<a "), count(&page, "rel=\"noreferrer\""));
     assert_int_equal(count(&page, "<li>"), 2);
     assert_int_equal(count(&page, "</li>"), 2);
@@ -165,6 +193,7 @@ int main(void) {
         cmocka_unit_test(refusals_that_must_not_differ_do_not),
         cmocka_unit_test(links_carry_no_referer),
         cmocka_unit_test(the_portal_escapes_names_and_links),
+        cmocka_unit_test(who_am_i_and_sign_out_escape_names),
         cmocka_unit_test(a_portal_without_phones_says_so),
         cmocka_unit_test(what_does_not_fit_is_marked),
         cmocka_unit_test(phrases),
