@@ -102,8 +102,7 @@ static void tell(const struct check *c, const char *outcome) {
 /* What cannot be done without the algorithm. */
 static void tell_missing(enum hash_alg alg) {
     static const char *const lost[HASH_ALGS] = {
-        [HASH_MD5] = "digest.algorithms cannot name it, and no phone that knows only MD5 can be "
-                     "logged in to",
+        [HASH_MD5] = "digest.algorithms cannot name it, phones that know only MD5 refuse us",
         [HASH_SHA256] = "the gate cannot run",
         [HASH_SHA512_256] = "digest.algorithms cannot name it",
     };
