@@ -6,7 +6,6 @@
 #include "policy/base/bytes.h"
 
 /* The longest answer of a browser is below 1 KiB with a target of ordinary length. */
-#define HEADER_MAX 4096
 #define CNONCE_MAX 256
 #define NC_DIGITS  8
 
@@ -80,7 +79,7 @@ static bool read_header(const struct request_view *req, struct outbuf *memory,
     if (count == 0) return challenge(result, AUTHN_REASON_NO_CREDENTIALS);
     if (count > 1) return refuse(result, AUTHN_REASON_REPEATED);
     struct str value = request_header(req, name);
-    if (value.len > HEADER_MAX) return refuse(result, AUTHN_REASON_TOO_LONG);
+    if (value.len > AUTHN_HEADER_MAX) return refuse(result, AUTHN_REASON_TOO_LONG);
 
     struct str rest = value;
     enum authparam_verdict verdict = authparam_next(&rest, AUTHPARAM_STRICT, memory, params);
@@ -332,7 +331,7 @@ static struct str claimed_name(const struct answer *a) {
 
 void authn_check(const struct authn_ctx *ctx, const struct request_view *req,
                  struct authn_result *result) {
-    char unescaped[HEADER_MAX];
+    char unescaped[AUTHN_HEADER_MAX];
     struct outbuf memory;
     struct authparams params;
     struct answer a;

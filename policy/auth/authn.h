@@ -16,6 +16,9 @@
 #include "policy/base/outbuf.h"
 #include "policy/base/request.h"
 
+/* Octets of one Authorization field: it repeats the target (8 KiB by default) and holds little
+ * else. */
+#define AUTHN_HEADER_MAX 12288
 #define AUTHN_CLAIMED_MAX                                                                          \
     64 /* octets of a claimed name that are kept; it may be a password typed into the wrong box */
 

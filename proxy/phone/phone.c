@@ -36,7 +36,6 @@ static bool fingerprint(struct phone *phone, const struct config_phone *cfg) {
                           cfg->verify,
                           cfg->policy->profile->login,
                           phone->concurrent_max,
-                          phone->queue_max,
                           (uint64_t)ca.st_mtime,
                           (uint64_t)ca.st_size,
                           cfg->pin_count};
@@ -120,6 +119,12 @@ void phone_release(struct phone *phone) {
     phone_tls_free(phone->tls);
     pthread_mutex_destroy(&phone->lock);
     free(phone);
+}
+
+void phone_set_queue(struct phone *phone, size_t queue_max) {
+    pthread_mutex_lock(&phone->lock);
+    phone->queue_max = queue_max;
+    pthread_mutex_unlock(&phone->lock);
 }
 
 bool phone_same(const struct phone *phone, const struct phone *other) {

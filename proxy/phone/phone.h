@@ -89,7 +89,10 @@ struct phone *phone_new(const struct config_phone *cfg, size_t queue_max, char *
 struct phone *phone_hold(struct phone *phone);
 void phone_release(struct phone *phone);
 
-/* The same settings in every respect? */
+/* How many may wait from now on: the one setting that changes under a phone that stays. */
+void phone_set_queue(struct phone *phone, size_t queue_max);
+
+/* The same settings in every respect, but for the queue? */
 bool phone_same(const struct phone *phone, const struct phone *other);
 
 enum slot_verdict { SLOT_GRANTED, SLOT_QUEUED, SLOT_FULL };

@@ -29,7 +29,10 @@ static bool make_phones(struct site *site, const struct site *previous, char *er
         }
         struct phone *kept = unchanged(previous, fresh);
         site->phones[i] = kept != NULL ? phone_hold(kept) : fresh;
-        if (kept != NULL) phone_release(fresh);
+        if (kept != NULL) {
+            phone_set_queue(kept, site->config->limits.queue_length);
+            phone_release(fresh);
+        }
     }
     return true;
 }

@@ -121,19 +121,19 @@ static void R13_V11_every_subset_of_fields_empty_and_absent(void **state) {
 
 static void R12_nc_of_4096_digits(void **state) {
     struct gate *g = *state;
-    static const size_t lengths[] = {0, 1, 7, 9, 16, 17, 3000, 4096};
+    static const size_t lengths[] = {0, 1, 7, 9, 16, 17, 3000, 4096, AUTHN_HEADER_MAX};
     for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
         const struct nonce_text nonce = gate_nonce(g);
-        char header[6000];
-        char nc[4097] = {0};
+        char header[AUTHN_HEADER_MAX + 1024];
+        char nc[AUTHN_HEADER_MAX + 1] = {0};
         memset(nc, '1', lengths[i]);
         (void)snprintf(header, sizeof(header),
                        "Digest username=\"alice\", realm=\"" REALM "\", nonce=\"%s\", uri=\"/\", "
                        "response=\"%064d\", algorithm=SHA-256, qop=auth, nc=\"%s\", cnonce=\"c\"",
                        nonce.text, 0, nc);
         assert_int_equal(check_value(g, "GET", "/", header), AUTHN_BAD);
-        assert_int_equal(g->result.reason,
-                         lengths[i] == 4096 ? AUTHN_REASON_TOO_LONG : AUTHN_REASON_BAD_FIELD);
+        assert_int_equal(g->result.reason, lengths[i] == AUTHN_HEADER_MAX ? AUTHN_REASON_TOO_LONG
+                                                                          : AUTHN_REASON_BAD_FIELD);
     }
 }
 
