@@ -18,7 +18,7 @@ OUT     := build/$(FLAVOUR)
 ifeq ($(FLAVOUR),fuzz)
 CC      := clang
 endif
-PKGS    := libuv openssl libconfig
+PKGS    := libuv openssl libconfig jansson
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wold-style-definition -Wpointer-arith -Wcast-align -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla \
@@ -58,7 +58,7 @@ PKG_LIBS     = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 CPPFLAGS_ALL = -D_GNU_SOURCE -DPHONEGATE_VERSION='"$(VERSION)"' -I. \
                -isystem $(LLHTTP_INCLUDE) $(PKG_CFLAGS)
 CFLAGS_ALL   = -std=c11 $(OPT) $(LTO) $(WARN) $(CFLAGS)
-LIBS         = $(PKG_LIBS) $(LLHTTP_LIBS) -lunistring -lpthread
+LIBS         = $(PKG_LIBS) $(LLHTTP_LIBS) -lunistring -lzxcvbn -lpthread
 
 # llhttp: the packaged library where there is one (Debian 13), else its packaged sources (Debian 12, node-llhttp).
 ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
@@ -119,8 +119,8 @@ $(OUT)/llhttp/%.o: /usr/share/llhttp/%.c
 build/.libraries:
 	@mkdir -p build
 	@command -v pkg-config >/dev/null && pkg-config --exists $(PKGS) && [ -e $(LLHTTP_INCLUDE)/llhttp.h ] && \
-	    echo '#include <unistr.h>' | $(CC) -E - >/dev/null 2>&1 || \
-	    { echo "make: $(PKGS), libunistring or llhttp missing; run deploy/install-deps.sh build" >&2; exit 1; }
+	    printf '#include <%s.h>\n' unistr zxcvbn | $(CC) -E - >/dev/null 2>&1 || \
+	    { echo "make: $(PKGS), libunistring, libzxcvbn or llhttp missing; run deploy/install-deps.sh build" >&2; exit 1; }
 	@touch $@
 
 # ---- test programs ----
@@ -128,7 +128,7 @@ build/.libraries:
 $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(UNIT_HELP:%.c=$(OUT)/%.o) $(OUT)/libproxy.a $(OUT)/libpolicy.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka -ljansson
+	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka
 
 $(OUT)/explain_many: $(OUT)/tests/e2e/explain_many.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
 	$(call say,LINK,$@)

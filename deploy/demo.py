@@ -162,7 +162,7 @@ class Demo:
             profiles=ROOT / "policy" / "profiles"))
 
     def add_user(self, name):
-        password = secrets.token_hex(6)
+        password = secrets.token_hex(8)
         subprocess.run([GATE, "user", "add", "-c", str(self.dir / "phonegate.cfg"), name],
                        input=(password + "\n").encode(), check=True, stdout=subprocess.DEVNULL)
         return password

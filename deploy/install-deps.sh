@@ -6,10 +6,10 @@
 set -eu
 
 # "a|b" is whichever of them this release has; "?a" may be missing from a release.
-build='gcc make pkg-config libuv1-dev libssl-dev libconfig-dev libunistring-dev
-    libllhttp-dev|node-llhttp'
+build='gcc make pkg-config libuv1-dev libssl-dev libconfig-dev libunistring-dev libzxcvbn-dev
+    libjansson-dev libllhttp-dev|node-llhttp'
 demo="$build curl openssl python3"
-test="$demo git binutils libcmocka-dev libjansson-dev python3-pytest python3-requests python3-selenium
+test="$demo git binutils libcmocka-dev python3-pytest python3-requests python3-selenium
     ?chromium ?chromium-driver clang ?libclang-rt-dev|libclang-rt-14-dev ?clang-format-14
     ?clang-tidy-14 cppcheck shellcheck"
 bench="$demo nginx|nginx-light haproxy lighttpd"
@@ -26,7 +26,7 @@ bench) wanted=$bench ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    command -v gcc >/dev/null && pkg-config --exists libuv openssl libconfig 2>/dev/null && exit 0
+    command -v gcc >/dev/null && pkg-config --exists libuv openssl libconfig jansson 2>/dev/null && exit 0
     fail "this is no Debian or Ubuntu; install these, or what they are called here: $wanted"
 fi
 

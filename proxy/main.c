@@ -7,7 +7,11 @@
 #define USER_HELP                                                                                  \
     "Add, change, remove or list people in the file that \"users_file\" names.\n"                  \
     "The password is asked for on the terminal, or read as one line from standard\n"               \
-    "input. The file is replaced in one step; a running gate sees it at its next reload.\n"
+    "input. The file is replaced in one step; a running gate sees it at its next reload.\n"        \
+    "  --allow-weak   take a password that is easy to guess\n"                                     \
+    "  --md5 LOG      list who signed in with MD5, by this access log: name, how often,\n"         \
+    "                 when last; exit status 1 if there is anybody\n"                              \
+    "import takes the lines of a users file of Apache (htdigest) or lighttpd.\n"
 #define EXPLAIN_HELP                                                                               \
     "Say what the gate would do with a request of NAME on phone ID, and why: the\n"                \
     "verdict, the rule with its file and line, the grant, and what the phone is sent.\n"           \
@@ -35,7 +39,7 @@ static const struct cmd_entry commands[] = {
      "Report every problem of the configuration with file and line.\n"
      "Exit status: 0 only if serve would start.\n",
      true},
-    {"user", cmd_user, "user add|passwd|remove NAME | list [-c FILE]",
+    {"user", cmd_user, "user add|passwd|remove NAME | list | import FILE [-c FILE]",
      "manage the people who may sign in", USER_HELP, true},
     {"explain", cmd_explain, "explain [-c FILE] --user NAME --phone ID METHOD TARGET [--body FILE]",
      "what the gate would do with a request", EXPLAIN_HELP, true},

@@ -6,21 +6,19 @@
 #include "policy/base/bytes.h"
 #include "policy/base/outbuf.h"
 #include "proxy/cmd/cmd.h"
+#include "proxy/cmd/cmd_user_parts.h"
 #include "proxy/cmd/password.h"
 #include "proxy/cmd/precis.h"
 #include "proxy/cmd/replace_file.h"
+#include "proxy/cmd/strength.h"
 #include "proxy/cmd/users_edit.h"
-#include "proxy/config/config_users.h"
 #include "proxy/config/users_dir.h"
-#include "proxy/config/weak.h"
 
-#define USERS_MAX ((size_t)256 << 20)
-#define ERROR_LEN 512
-
-enum action { ACTION_ADD, ACTION_PASSWD, ACTION_REMOVE, ACTION_LIST };
+enum action { ACTION_ADD, ACTION_PASSWD, ACTION_REMOVE, ACTION_LIST, ACTION_IMPORT };
 
 struct job {
     enum action action;
+    bool allow_weak;
     struct str typed;
     struct str name; /* as it stands in the files, or will */
     const struct config_users *settings;
@@ -28,9 +26,7 @@ struct job {
     struct textfile text; /* of users_file; empty where there is none yet */
 };
 
-static int refuse(const char *format, ...) PRINTF_LIKE(1, 2);
-
-static int refuse(const char *format, ...) {
+int cmd_user_refuse(const char *format, ...) {
     va_list args;
     va_start(args, format);
     cmd_complain("user", format, args);
@@ -54,9 +50,9 @@ static bool name_is_good(struct str name) {
     return good;
 }
 
-static bool read_users(const char *path, struct textfile *text, char *error) {
+bool cmd_user_read(const char *path, struct textfile *text, char *error) {
     if (access(path, F_OK) == 0)
-        return textfile_read(path, TEXTFILE_SECRET, USERS_MAX, text, error, ERROR_LEN);
+        return textfile_read(path, TEXTFILE_SECRET, CMD_USER_FILE_MAX, text, error, CMD_USER_ERROR);
     *text = (struct textfile){.text = calloc(1, 1)};
     ENSURE(text->text != NULL);
     return true;
@@ -72,14 +68,15 @@ static struct str find_name(const struct job *job, const struct textfile *text) 
 /* The file of users_dir that has this user; malloc'ed, NULL where none has. */
 static char *find_in_directory(const struct job *job) {
     const struct config_users *settings = job->settings;
-    char error[ERROR_LEN], *found = NULL, **names;
+    char error[CMD_USER_ERROR], *found = NULL, **names;
     size_t count;
     if (settings->users_dir.len == 0 ||
         !users_dir_list(settings->users_dir.ptr, &names, &count, error, sizeof(error)))
         return NULL;
     for (size_t i = 0; i < count && found == NULL; i++) {
         struct textfile text;
-        if (!textfile_read(names[i], TEXTFILE_SECRET, USERS_MAX, &text, error, sizeof(error)))
+        if (!textfile_read(names[i], TEXTFILE_SECRET, CMD_USER_FILE_MAX, &text, error,
+                           sizeof(error)))
             continue;
         if (find_name(job, &text).len > 0) found = strdup(names[i]);
         textfile_free(&text);
@@ -96,12 +93,13 @@ static int check_presence(const struct job *job) {
     char *elsewhere = here ? NULL : find_in_directory(job);
     int status = CMD_FINE;
     if (job->action == ACTION_ADD && (here || elsewhere != NULL))
-        status = refuse("%s is in %s already%s", job->name.ptr, here ? file : elsewhere,
-                        here && !str_equal(there, job->name) ? ", in another spelling" : "");
+        status =
+            cmd_user_refuse("%s is in %s already%s", job->name.ptr, here ? file : elsewhere,
+                            here && !str_equal(there, job->name) ? ", in another spelling" : "");
     if (job->action != ACTION_ADD && elsewhere != NULL)
-        status = refuse("%s is in %s: change that file", job->name.ptr, elsewhere);
+        status = cmd_user_refuse("%s is in %s: change that file", job->name.ptr, elsewhere);
     else if (job->action != ACTION_ADD && !here)
-        status = refuse("there is no user %s", job->name.ptr);
+        status = cmd_user_refuse("there is no user %s", job->name.ptr);
     free(elsewhere);
     return status;
 }
@@ -131,21 +129,26 @@ static bool write_lines(const struct job *job, struct str password, struct outbu
     return good && !out->full;
 }
 
-static int replace(const struct job *job, struct str lines) {
-    char error[ERROR_LEN];
-    struct str old = {job->text.text, job->text.len};
-    size_t len;
-    char *text = users_edit_replace(old, job->name, lines, &len);
-    bool is_new = access(job->file.path, F_OK) != 0;
-    bool good = replace_file_write(&job->file, (struct str){text, len}, error, sizeof(error));
-    bytes_wipe(text, len);
-    free(text);
-    if (good && is_new && geteuid() == 0)
+int cmd_user_write(const struct replace_file *file, struct str text) {
+    char error[CMD_USER_ERROR];
+    bool is_new = access(file->path, F_OK) != 0;
+    if (!replace_file_write(file, text, error, sizeof(error))) return cmd_user_refuse("%s", error);
+    if (is_new && geteuid() == 0)
         fprintf(stderr,
                 "note: %s is new and only root can read it; the gate must: chgrp phonegate and "
                 "chmod 640\n",
-                job->file.path);
-    return good ? CMD_FINE : refuse("%s", error);
+                file->path);
+    return CMD_FINE;
+}
+
+static int replace(const struct job *job, struct str lines) {
+    struct str old = {job->text.text, job->text.len};
+    size_t len;
+    char *text = users_edit_replace(old, job->name, lines, &len);
+    int status = cmd_user_write(&job->file, (struct str){text, len});
+    bytes_wipe(text, len);
+    free(text);
+    return status;
 }
 
 /* With the file locked and read. */
@@ -155,23 +158,24 @@ static int apply(const struct job *job, struct str password) {
     outbuf_init(&lines, memory, sizeof(memory));
     int status = check_presence(job);
     if (status == CMD_FINE && job->action != ACTION_REMOVE && !write_lines(job, password, &lines))
-        status = refuse("the password cannot be hashed");
+        status = cmd_user_refuse("the password cannot be hashed");
     if (status == CMD_FINE) status = replace(job, outbuf_str(&lines));
     bytes_wipe(memory, sizeof(memory));
     if (status == CMD_FINE) {
-        static const char *const done[] = {"added", "changed", "removed", ""};
+        static const char *const done[] = {"added", "changed", "removed"};
         printf("%s %s\n", done[job->action], job->name.ptr);
     }
     return status;
 }
 
 static int with_file(struct job *job, struct str password, bool only_look) {
-    char error[ERROR_LEN];
+    char error[CMD_USER_ERROR];
     const char *path = job->settings->users_file.ptr;
-    if (!replace_file_lock(&job->file, path, error, sizeof(error))) return refuse("%s", error);
+    if (!replace_file_lock(&job->file, path, error, sizeof(error)))
+        return cmd_user_refuse("%s", error);
     int status;
-    if (!read_users(path, &job->text, error)) {
-        status = refuse("%s: %s", path, error);
+    if (!cmd_user_read(path, &job->text, error)) {
+        status = cmd_user_refuse("%s: %s", path, error);
     } else {
         /* An account that somebody else made, in a form that we would not. */
         struct str all = {job->text.text, job->text.len};
@@ -184,6 +188,22 @@ static int with_file(struct job *job, struct str password, bool only_look) {
     return status;
 }
 
+static bool is_strong(const struct job *job, struct str password) {
+    const struct config_users *settings = job->settings;
+    const struct strength_context ctx = {.user = job->name,
+                                         .realm = settings->digest.realm,
+                                         .hosts = settings->hosts,
+                                         .host_count = settings->host_count};
+    char memory[CMD_USER_ERROR];
+    const char *weak = strength_problem(password, &ctx, memory, sizeof(memory));
+    if (weak == NULL) return true;
+    if (job->allow_weak)
+        fprintf(stderr, "warning: the password is weak: %s\n", weak);
+    else
+        (void)cmd_user_refuse("the password is weak: %s (or give --allow-weak)", weak);
+    return job->allow_weak;
+}
+
 static int ask_and_apply(struct job *job) {
     /* Before the person types twice for nothing; the lock is not held while they do. */
     int status = with_file(job, STR_NONE, true);
@@ -191,76 +211,22 @@ static int ask_and_apply(struct job *job) {
         return status != CMD_FINE ? status : with_file(job, STR_NONE, false);
     struct textfile memory = {0}, formed = {0};
     struct str password;
-    char error[ERROR_LEN];
+    char error[CMD_USER_ERROR];
+    status = CMD_NO;
     if (password_read(&memory, &password, error, sizeof(error)) &&
         precis_password(password, &formed, error, sizeof(error))) {
         password = (struct str){formed.text, formed.len};
-        const char *weak = weak_password(job->name, password);
-        if (weak != NULL) fprintf(stderr, "warning: the password is weak: %s\n", weak);
-        status = with_file(job, password, false);
+        if (is_strong(job, password)) status = with_file(job, password, false);
     } else {
-        status = refuse("%s", error);
+        status = cmd_user_refuse("%s", error);
     }
     textfile_free(&formed);
     textfile_free(&memory);
     return status;
 }
 
-static int list_file(const char *path, struct users *users) {
-    char error[ERROR_LEN];
-    struct textfile text;
-    if (!textfile_read(path, TEXTFILE_SECRET, USERS_MAX, &text, error, sizeof(error)))
-        return refuse("%s: %s", path, error);
-    struct str rest = {text.text, text.len}, line;
-    int status = CMD_FINE;
-    for (unsigned number = 1; str_split(&rest, '\n', &line); number++) {
-        if (line.len > 0 && line.ptr[line.len - 1] == '\r') line.len--;
-        enum users_line verdict = users_add_line(users, line);
-        if (verdict == USERS_LINE_OK || verdict == USERS_LINE_EMPTY) continue;
-        fprintf(stderr, "%s:%u: error: %s\n", path, number, users_line_str(verdict));
-        status = CMD_NO;
-    }
-    textfile_free(&text);
-    return status;
-}
-
-static int list_directory(const char *path, struct users *users) {
-    char error[ERROR_LEN], **names;
-    size_t count;
-    int status = CMD_FINE;
-    if (!users_dir_list(path, &names, &count, error, sizeof(error)))
-        return refuse("%s: %s", path, error);
-    for (size_t i = 0; i < count; i++)
-        if (list_file(names[i], users) != CMD_FINE) status = CMD_NO;
-    users_dir_free(names, count);
-    return status;
-}
-
-static void print_user(const struct user *user) {
-    const char *between = "\t";
-    cmd_print(stdout, user->name);
-    for (int alg = HASH_ALGS - 1; alg >= 0; alg--) {
-        if (!user->has[alg]) continue;
-        printf("%s%s", between, hash_name((enum hash_alg)alg).ptr);
-        between = ", ";
-    }
-    printf("\n");
-}
-
-static int list(const struct config_users *settings) {
-    static const uint64_t key[2]; /* our own file: nobody aims at the table */
-    struct users *users = users_new(settings->digest.realm, key);
-    int status = CMD_FINE;
-    if (settings->users_file.len > 0) status = list_file(settings->users_file.ptr, users);
-    if (settings->users_dir.len > 0 && list_directory(settings->users_dir.ptr, users) != CMD_FINE)
-        status = CMD_NO;
-    for (size_t i = 0; i < users_count(users); i++) print_user(users_at(users, i));
-    users_free(users);
-    return status;
-}
-
 static bool action_from(const char *word, enum action *action) {
-    static const char *const words[] = {"add", "passwd", "remove", "list"};
+    static const char *const words[] = {"add", "passwd", "remove", "list", "import"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         *action = (enum action)i;
         if (word != NULL && strcmp(word, words[i]) == 0) return true;
@@ -271,40 +237,59 @@ static bool action_from(const char *word, enum action *action) {
 /* In the one form that names are kept in. A name that may no longer be made can still be changed or
  * removed where it stands. */
 static int change(struct job *job) {
-    char error[ERROR_LEN];
+    char error[CMD_USER_ERROR];
     struct textfile formed;
     if (precis_username(job->typed, &formed, error, sizeof(error)))
         job->name = (struct str){formed.text, formed.len};
     else if (job->action == ACTION_ADD)
-        return refuse("%s", error);
+        return cmd_user_refuse("%s", error);
     int status;
     if (name_is_good(job->name))
         status = ask_and_apply(job);
     else
-        status = refuse("a name is UTF-8 without colons and control characters, does not begin "
-                        "with # and has at most %d octets",
-                        USERS_NAME_MAX);
+        status =
+            cmd_user_refuse("a name is UTF-8 without colons and control characters, does not begin "
+                            "with # and has at most %d octets",
+                            USERS_NAME_MAX);
     textfile_free(&formed);
     return status;
 }
 
 static int run(struct job *job) {
-    if (job->action == ACTION_LIST) return list(job->settings);
+    if (job->action == ACTION_LIST) return cmd_user_list(job->settings);
     if (job->settings->users_file.len == 0)
-        return refuse("the configuration has no \"users_file\" to write to");
+        return cmd_user_refuse("the configuration has no \"users_file\" to write to");
+    if (job->action == ACTION_IMPORT) return cmd_user_import(job->settings, job->typed.ptr);
     return change(job);
 }
 
+/* Take a word without a value out of argv. */
+static bool take_flag(int *argc, char **argv, const char *flag) {
+    for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], flag) != 0) continue;
+        memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i) * sizeof(*argv)); /* the NULL, too */
+        (*argc)--;
+        return true;
+    }
+    return false;
+}
+
 int cmd_user(int argc, char **argv) {
-    const char *file = NULL, *words[2] = {NULL, NULL};
-    const struct cmd_option options[] = {{"-c", &file}, {NULL, NULL}};
+    const char *file = NULL, *log = NULL, *words[2] = {NULL, NULL};
+    const struct cmd_option options[] = {{"-c", &file}, {"--md5", &log}, {NULL, NULL}};
     size_t count = ARRAY_LEN(words);
     struct job job = {.file = {.lock = -1}};
+    job.allow_weak = take_flag(&argc, argv, "--allow-weak");
     if (!cmd_args(argc, argv, options, words, &count)) return CMD_USAGE;
     if (!action_from(words[0], &job.action))
-        return cmd_usage_error(argv[0], "add, passwd, remove or list?");
+        return cmd_usage_error(argv[0], "add, passwd, remove, list or import?");
     if ((count == 2) == (job.action == ACTION_LIST))
         return cmd_usage_error(argv[0], count == 2 ? "list takes no name" : "NAME is missing");
+    if (job.allow_weak && job.action != ACTION_ADD && job.action != ACTION_PASSWD)
+        return cmd_usage_error(argv[0], "--allow-weak goes with add and passwd");
+    if (log != NULL && job.action != ACTION_LIST)
+        return cmd_usage_error(argv[0], "--md5 goes with list");
+    if (log != NULL) return cmd_user_list_md5(log);
     job.typed = job.name = str_of(words[1]);
     struct cmd_problems problems = {0};
     struct config_users *settings;

@@ -213,9 +213,36 @@ def test_passwords_that_are_refused(cfg, text):
     assert cfg.users() == before
 
 
-def test_weak_password_is_a_warning(cfg):
-    done = user(cfg, "add", "carol", text="carol\n")
-    assert done.returncode == 0 and "weak" in done.stderr
+@pytest.mark.parametrize("words", [("add", "carol"), ("passwd", "bob")])
+@pytest.mark.parametrize("password", ["carol", "short-0ne", "Password123!", "phones.example.com",
+                                      "gate-example", "qwertyuiop12"])
+def test_weak_password_is_refused(cfg, words, password):
+    before = cfg.users()
+    done = user(cfg, *words, text=password + "\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("phonegate user: the password is weak: ")
+    assert cfg.users() == before
+
+
+def test_weak_password_by_request(cfg):
+    done = user(cfg, "add", "--allow-weak", "carol", text="carol\n")
+    assert done.returncode == 0
+    assert done.stderr.startswith("warning: the password is weak: ")
+    assert ha1("carol", "carol") in cfg.users()
+    done = cfg.run("user", "add", "-c", "phonegate.cfg", "--", "--allow-weak", text="carol\n")
+    assert done.returncode == 1         # a name, and a weak password
+    assert user(cfg, "remove", "--allow-weak", "carol").returncode == 2
+
+
+def test_weak_password_on_a_terminal(cfg):
+    before = cfg.users()
+    terminal = Terminal(cfg, "add", "carol")
+    terminal.expect("New password: ")
+    terminal.type("carolcarol1\n")
+    terminal.expect("The same again: ")
+    terminal.type("carolcarol1\n")
+    assert terminal.end() == 1
+    assert "the password is weak: " in terminal.seen and cfg.users() == before
 
 
 def test_no_password_in_argv(cfg):
@@ -229,6 +256,71 @@ def test_list_shows_nothing_secret(cfg):
     done = user(cfg, "list")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "alice\tSHA-256\nbob\tSHA-256\ncarol\tSHA-256, MD5\n"
+
+
+def test_list_shows_limits(cfg):
+    cfg.secret("users", "".join(line(n) + line(n, algorithm="md5") for n in ("a", "b", "c", "d")))
+    cfg.change("grants = (", """users = ( { name = "a"; disabled = true; md5 = false; },
+        { name = "b"; expires = "2199-01-31"; }, { name = "c"; expires = "2020-02-29"; },
+        { name = "nobody"; disabled = true; } );\ngrants = (""")
+    done = user(cfg, "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == ("a\tSHA-256\tdisabled, no MD5\nb\tSHA-256, MD5\texpires 2199-01-31\n"
+                           "c\tSHA-256, MD5\texpired 2020-02-29\nd\tSHA-256, MD5\n")
+
+
+def test_list_md5(cfg):
+    def record(user, time, alg="MD5"):
+        return '{"ts":"%s","user":"%s","digest_alg":"%s"}\n' % (time, user, alg)
+    log = cfg.path / "access.log"
+    log.write_text(record("MD5", "2026-01-01", "SHA-256") + '{"user_claimed":"MD5"}\n')
+    done = user(cfg, "list", "--md5", "access.log")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    log.write_text(record("bob", "2026-02-02") + record("Zo\\u00eb", "2026-01-01") +
+                   record("bob", "2026-01-01") + record("alice", "2026-01-01", "SHA-256"))
+    done = user(cfg, "list", "--md5", "access.log")
+    assert (done.returncode, done.stdout) == (1, "bob\t2\t2026-02-02\nZoë\t1\t2026-01-01\n")
+    done = user(cfg, "list", "--md5", "-", text=log.read_text())
+    assert (done.returncode, done.stdout.count("\n")) == (1, 2)
+    log.write_text('{"digest_alg":"MD5"')
+    done = user(cfg, "list", "--md5", "access.log")
+    assert done.returncode == 1 and "1 line(s) with MD5 are no records" in done.stderr
+    assert user(cfg, "list", "--md5", "none.log").returncode == 2
+    assert user(cfg, "remove", "--md5", "access.log", "bob").returncode == 2
+
+
+def test_import(cfg):
+    name = hashlib.sha256(b"fritz:phones.example.com").hexdigest()
+    odd = hashlib.new("sha512_256", b"gerd:phones.example.com").hexdigest()
+    before = "# ours\n" + line("alice") + line("bob").rstrip("\n")
+    cfg.secret("users", before)
+    (cfg.path / "old").write_text(
+        "# theirs\r\n\n" + line("dora", algorithm="md5") + line("dora").replace("\n", "\r\n") +
+        line("fritz").rstrip("\n") + ":" + name + "\n" + line("gerd").rstrip("\n") + ":" + odd)
+    done = user(cfg, "import", "old")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0, "imported 3 person(s), refused 0 line(s)\n", "")
+    assert cfg.users() == (before + "\n" + line("dora", algorithm="md5") + line("dora") +
+                           line("fritz") + "gerd:phones.example.com:SHA-512-256:%s\n" % ha1("gerd"))
+    assert user(cfg, "list").returncode == 0
+
+
+def test_import_refuses_line_by_line(cfg):
+    before = cfg.users()
+    bad = [line("bob", algorithm="md5"), "nonsense\n", line("x").replace("phones", "other"),
+           "y:phones.example.com:1234\n", line("z").rstrip("\n") + ":" + "0" * 64 + "\n",
+           line("Zoe\u0308")]
+    (cfg.path / "old").write_text("".join(bad[:3]) + line("dora") + "".join(bad[3:]) + line("dora"))
+    done = user(cfg, "import", "old")
+    assert (done.returncode, done.stdout) == (1, "imported 1 person(s), refused 7 line(s)\n")
+    assert [int(l.split(":")[1]) for l in done.stderr.splitlines()] == [1, 2, 3, 5, 6, 7, 8]
+    assert all(l.startswith("old:") and ": refused: " in l for l in done.stderr.splitlines())
+    assert cfg.users() == before + line("dora")
+    assert ha1("bob", algorithm="md5") not in done.stderr + done.stdout
+    done = user(cfg, "import", "old")            # once more: everybody is there
+    assert (done.returncode, done.stdout) == (1, "imported 0 person(s), refused 8 line(s)\n")
+    assert user(cfg, "import", "none").returncode == 1
+    assert user(cfg, "import").returncode == 2
 
 
 def test_list_tells_wrong_lines(cfg):
