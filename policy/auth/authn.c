@@ -248,7 +248,7 @@ static bool response_is_right(const struct authn_ctx *ctx, const struct request_
 }
 
 /* Where no backslash was undone, values are slices of the header and outlive authn_check. */
-static struct authn_proof proof_of(const struct answer *a) {
+static struct authn_proof proof_of(const struct answer *a, uint64_t now_ms) {
     static const enum field fields[] = {FIELD_URI, FIELD_NONCE, FIELD_NC, FIELD_CNONCE};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         const struct authparam *param = a->fields[fields[i]];
@@ -257,7 +257,8 @@ static struct authn_proof proof_of(const struct answer *a) {
     return (struct authn_proof){.uri = value_of(a, FIELD_URI),
                                 .nonce = value_of(a, FIELD_NONCE),
                                 .nc = value_of(a, FIELD_NC),
-                                .cnonce = value_of(a, FIELD_CNONCE)};
+                                .cnonce = value_of(a, FIELD_CNONCE),
+                                .at_ms = now_ms};
 }
 
 /* The response was right; may this nonce and nc be used (again)? */
@@ -276,7 +277,7 @@ static void judge_nonce(const struct authn_ctx *ctx, const struct answer *a,
                       ctx->digest->nonce_lifetime_ms)) {
     case NONCE_USE_OK:
         set(result, AUTHN_OK, AUTHN_REASON_OK);
-        result->proof = proof_of(a);
+        result->proof = proof_of(a, ctx->now_ms);
         break;
     case NONCE_USE_REPLAYED:
         set(result, AUTHN_STALE, AUTHN_REASON_NC_REPLAYED);

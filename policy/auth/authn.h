@@ -76,6 +76,9 @@ enum authn_reason {
 struct authn_proof {
     struct str uri; /* empty: nothing is written */
     struct str nonce, nc, cnonce;
+    /* When it was accepted. A next nonce is of this moment, however late the answer: who signs out
+     * meanwhile is signed out with it. */
+    uint64_t at_ms;
 };
 
 struct authn_result {

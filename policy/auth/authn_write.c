@@ -24,11 +24,11 @@ void authn_write_challenge(const struct authn_ctx *ctx, bool stale,
     }
 }
 
-/* The life that is left is less than its last part. */
-static bool is_near_end(const struct authn_ctx *ctx, struct str nonce) {
+/* The life that was left is less than its last part. */
+static bool is_near_end(const struct authn_ctx *ctx, const struct authn_proof *proof) {
     uint64_t lifetime = ctx->digest->nonce_lifetime_ms;
-    uint64_t end = nonce_issued_ms(nonce) + lifetime;
-    return end < ctx->now_ms + lifetime / AUTHN_NEXTNONCE_PART;
+    uint64_t end = nonce_issued_ms(proof->nonce) + lifetime;
+    return end < proof->at_ms + lifetime / AUTHN_NEXTNONCE_PART;
 }
 
 void authn_write_info(const struct authn_ctx *ctx, const struct authn_result *result,
@@ -51,9 +51,9 @@ void authn_write_info(const struct authn_ctx *ctx, const struct authn_result *re
     outbuf_put(out, proof->cnonce);
     outbuf_put(out, STR("\", nc="));
     outbuf_put(out, proof->nc);
-    if (is_near_end(ctx, proof->nonce)) {
+    if (is_near_end(ctx, proof)) {
         outbuf_put(out, STR(", nextnonce=\""));
-        nonce_issue(ctx->nonces, ctx->hasher, ctx->now_ms, random, out);
+        nonce_issue(ctx->nonces, ctx->hasher, proof->at_ms, random, out);
         outbuf_char(out, '"');
     }
     outbuf_put(out, STR("\r\n"));

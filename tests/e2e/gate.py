@@ -173,8 +173,10 @@ def make_ca(directory, names=None):
 # --- the gate ----------------------------------------------------------------------------------
 
 def htdigest(user, realm, password, algorithm):
-    h = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[algorithm]
-    return "%s:%s:%s\n" % (user, realm, h(("%s:%s:%s" % (user, realm, password)).encode()).hexdigest())
+    name = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}[algorithm]
+    told = "SHA-512-256:" if algorithm == "SHA-512-256" else ""
+    ha1 = hashlib.new(name, ("%s:%s:%s" % (user, realm, password)).encode()).hexdigest()
+    return "%s:%s:%s%s\n" % (user, realm, told, ha1)
 
 
 REALM = "gate.localhost"

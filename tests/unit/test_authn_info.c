@@ -162,13 +162,16 @@ static void V19_nextnonce_only_in_the_last_part_of_a_life(void **state) {
         const struct client c = {.nonce = nonce.text, .nc = nc, .alg = HASH_SHA256};
         g->ctx.now_ms = START + rows[i].age;
         assert_int_equal(check_client(g, &c), AUTHN_OK);
+        g->ctx.now_ms += LIFE; /* a slow phone: the moment of the proof counts */
         read_info(g, &params);
         assert_int_equal(params.count, rows[i].next ? 5 : 4);
         if (!rows[i].next) continue;
         struct str text = value(&params, "nextnonce", true);
+        assert_int_equal(nonce_issued_ms(text), START + rows[i].age);
         assert_int_equal(text.len, NONCE_TEXT_MAX);
         memcpy(next.text, text.ptr, text.len);
     }
+    g->ctx.now_ms = START + LIFE;
     /* It counts from 00000001 at once, and lives on when the old one is dead. */
     const struct client c = {.nonce = next.text, .alg = HASH_SHA256};
     const struct client old = {.nonce = nonce.text, .nc = "00000099", .alg = HASH_SHA256};
