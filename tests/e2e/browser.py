@@ -121,8 +121,8 @@ class Browser:
         self.run("document.querySelector(%s).click()" % json.dumps(selector))
         self._until_loaded(before, timeout)
 
-    def run(self, script):
-        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True)
+    def run(self, script, **options):
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, **options)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
