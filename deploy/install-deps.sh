@@ -9,7 +9,7 @@ set -eu
 build='gcc make pkg-config libuv1-dev libssl-dev libconfig-dev libunistring-dev libzxcvbn-dev
     libjansson-dev libllhttp-dev|node-llhttp'
 demo="$build curl openssl python3"
-test="$demo git binutils libcmocka-dev python3-pytest python3-requests python3-selenium
+test="$demo git wget binutils libcmocka-dev python3-pytest python3-requests python3-selenium
     ?chromium ?chromium-driver clang ?libclang-rt-dev|libclang-rt-14-dev ?clang-format-14
     ?clang-tidy-14 cppcheck shellcheck"
 bench="$demo nginx|nginx-light haproxy lighttpd"

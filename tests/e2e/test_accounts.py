@@ -79,3 +79,18 @@ def test_md5_is_off_for_one_person(new_gate):
     gate.record(reason="algorithm_switched_off", status=401)
     assert answer_of(gate, "bob").status == 200
     assert answer_of(gate, "alice", "MD5").status == 200
+
+
+@pytest.mark.parametrize("mode, text", [
+    (0o644, None), (0o620, None), (0o600, "bob:gate.localhos:%s\n"),
+    (0o600, "bob:gate.localhost2:%s\n"), (0o600, "bob::%s\n")])
+def test_V22_a_users_file_that_others_read_or_of_another_realm_stops_the_start(new_gate, mode, text):
+    """Whoever reads HA1 can sign in with it; and it is of use in its own realm only."""
+    gate = new_gate(start=False)
+    path = gate.dir / "users"
+    if text is not None:
+        path.write_text(text % ("0123456789abcdef" * 4))
+    path.chmod(mode)
+    with pytest.raises(AssertionError, match="serve ended with 1"):
+        gate.start()
+    gate.process = None

@@ -210,7 +210,7 @@ def test_C13_a_401_of_the_phone_is_a_page_of_ours(new_gate, new_phone, sign_in):
         assert not answer.all(name)
 
 
-def test_C13_headers_of_login_never_cross(new_gate, new_phone, sign_in):
+def test_C13_V31_headers_of_login_never_cross(new_gate, new_phone, sign_in):
     phone = new_phone(auth_info="on", header=[
         'WWW-Authenticate: Basic realm="x"', "Proxy-Authenticate: Basic", "Alt-Svc: h3=x",
         "Strict-Transport-Security: max-age=0", "Connection: X-Hop", "X-Hop: 1"])
@@ -222,7 +222,7 @@ def test_C13_headers_of_login_never_cross(new_gate, new_phone, sign_in):
     assert "max-age=0" not in answer.all("strict-transport-security")
 
 
-def test_persons_credentials_never_reach_the_phone(site, sign_in):
+def test_V31_persons_credentials_never_reach_the_phone(site, sign_in):
     assert sign_in(site, "bob").get(PAGE).status == 200
     text = str(site.phones["101"].counters()["last"])
     assert "bob" not in text and "gate.localhost" not in text

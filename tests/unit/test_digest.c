@@ -148,7 +148,36 @@ static void V13_R31_formulas(void **state) {
     assert_int_equal(s.checks, 46);
 }
 
+/* Erratum 4897: the figures of RFC 7616 3.9.2 were made with SHA-512 cut to 256 bits. */
+static void V32_R31_the_printed_figures_do_not_come_out(void **state) {
+    (void)state;
+    static const char printed[] =
+        "ae66e67d6b427bd3f120414a82e4acff38e8ecd9101d6c861229025f607a79dd";
+    struct sheet s = {.hasher = hasher_new()};
+    set_field(&s, "user", "J\xc3\xa4s\xc3\xb8n Doe");
+    set_field(&s, "realm", "api@example.org");
+    set_field(&s, "password", "Secret, or not?");
+    set_field(&s, "method", "GET");
+    set_field(&s, "uri", "/doe.json");
+    set_field(&s, "nonce", "5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK");
+    set_field(&s, "nc", "00000001");
+    set_field(&s, "cnonce", "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v");
+    for (int alg = 0; alg < HASH_ALGS; alg++) {
+        char got[65];
+        set_field(&s, "algorithm", hash_name((enum hash_alg)alg).ptr);
+        compute(&s, "response", got);
+        assert_string_not_equal(got, printed);
+        if (alg == HASH_SHA512_256)
+            assert_string_equal(got,
+                                "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5");
+    }
+    hasher_free(s.hasher);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(V13_R31_formulas)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(V13_R31_formulas),
+        cmocka_unit_test(V32_R31_the_printed_figures_do_not_come_out),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
