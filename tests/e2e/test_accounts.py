@@ -82,7 +82,7 @@ def test_md5_is_off_for_one_person(new_gate):
 
 
 @pytest.mark.parametrize("mode, text", [
-    (0o644, None), (0o620, None), (0o600, "bob:gate.localhos:%s\n"),
+    (0o644, None), (0o602, None), (0o600, "bob:gate.localhos:%s\n"),
     (0o600, "bob:gate.localhost2:%s\n"), (0o600, "bob::%s\n")])
 def test_V22_a_users_file_that_others_read_or_of_another_realm_stops_the_start(new_gate, mode, text):
     """Whoever reads HA1 can sign in with it; and it is of use in its own realm only."""
