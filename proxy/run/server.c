@@ -185,6 +185,9 @@ static void stop(struct server *s) {
         mailbox_post(&s->crews[i].worker.mailbox, &s->crews[i].stop_message);
     for (size_t i = 0; i < ARRAY_LEN(s->signals); i++)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
+    /* A log rotation while the last answers go out must not kill us; a second SIGTERM may. */
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
     keeper_stop(s->keeper);
 }
 
@@ -279,8 +282,8 @@ int server_run(struct config *config, const char *path, config_report *report, v
         return 1;
     }
     watch_signals(&s); /* before anybody can connect: whoever sees us serving may stop us */
-    if (!open_shared(&s, config) || !start_crews(&s))
-        return 1; // NOLINT(clang-analyzer-unix.Malloc): the process ends, the system takes all back
+    /* What was begun by then is in every stage; nothing of it outlives the process. */
+    if (!open_shared(&s, config) || !start_crews(&s)) _exit(1);
     say_ready(&s);
     uv_run(&s.loop, UV_RUN_DEFAULT);
     for (unsigned i = 0; i < s.count; i++) uv_thread_join(&s.crews[i].worker.thread);
