@@ -14,7 +14,7 @@ def user(gate, *words, password=None):
                           capture_output=True, timeout=10)
 
 
-def test_add_list_passwd_remove(new_gate, new_phone, sign_in):
+def test_V20_add_list_passwd_remove_and_only_hashes_are_kept(new_gate, new_phone, sign_in):
     gate = new_gate({"101": new_phone()}, start=False, grants=(
         {"users": ["dora"], "role": "user", "phones": ["*"]},))
     done = user(gate, "add", "dora", password="velvet quarry nineteen")
