@@ -6,6 +6,7 @@
 #define PROXY_RUN_KEEPER_H
 
 #include "proxy/config/config.h"
+#include "proxy/run/control.h"
 #include "proxy/run/worker.h"
 
 /* Live nonces in all; 64 bytes each. */
@@ -18,18 +19,30 @@
 /* How often the keeper looks around. */
 #define KEEPER_TICK_MS 1000
 
+/* How often places are written down. */
+#define KEEPER_SAVE_MS 60000
+/* Octets of the file of people. */
+#define KEEPER_PEOPLE_MAX ((size_t)64 << 20)
+
 struct keeper;
 
-/* Make the tables of `shared` from what the state directory holds. NULL with a line in `error`. */
+/* Who does the commands of control.sock. */
+struct keeper_orders {
+    control_do *act;
+    void *user;
+};
+
+/* Make the tables of `shared` from what the state directory holds. NULL with a line in `error`,
+ * also where another gate uses the directory. */
 struct keeper *keeper_open(uv_loop_t *loop, struct shared *shared, const struct config *config,
-                           char *error, size_t error_len);
+                           struct keeper_orders orders, char *error, size_t error_len);
 /* Look at a new configuration before it is used; false with a line in `error`: it is refused. A
  * state directory of another name counts from the next start. */
 MUST_USE bool keeper_reload(struct keeper *k, const struct config *config, char *error,
                             size_t error_len);
 /* The loop is to end: close what keeps it alive. */
 void keeper_stop(struct keeper *k);
-/* Keep what is to be kept, free the tables. */
+/* Keep what is to be kept, free the tables. The access log is still open. */
 void keeper_free(struct keeper *k);
 
 #endif

@@ -60,12 +60,15 @@ static uint64_t wall_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static void on_control(void *user, const struct control_command *command, struct outbuf *answer);
+
 static bool open_shared(struct server *s, const struct config *config) {
     char error[512];
     random_or_abort(s->shared.claim_key, sizeof(s->shared.claim_key));
     s->shared.epoch_ms = wall_ms() - uv_now(&s->loop);
     atomic_init(&s->shared.next_id, 1);
-    s->keeper = keeper_open(&s->loop, &s->shared, config, error, sizeof(error));
+    s->keeper = keeper_open(&s->loop, &s->shared, config, (struct keeper_orders){on_control, s},
+                            error, sizeof(error));
     if (s->keeper == NULL) {
         log_event(LOG_ERROR, "server.start_failed", "error=%s", error);
         return false;
@@ -148,13 +151,14 @@ static void crew_run(void *argument) {
 
 /* ---- signals ---- */
 
-static void reload(struct server *s) {
+/* False: refused, which was logged. */
+static bool reload(struct server *s) {
     struct config *config = NULL;
     char error[512] = "";
     access_log_reopen(s->shared.log);
     if (config_load(s->path, s->report, s->report_user, &config) != CONFIG_OK) {
         log_event(LOG_ERROR, "config.reload_refused", "file=%s", s->path);
-        return;
+        return false;
     }
     struct site *site = site_new(config, s->site, error, sizeof(error));
     if (site != NULL && !keeper_reload(s->keeper, config, error, sizeof(error))) {
@@ -163,7 +167,7 @@ static void reload(struct server *s) {
     }
     if (site == NULL) {
         log_event(LOG_ERROR, "config.reload_refused", "file=%s error=%s", s->path, error);
-        return;
+        return false;
     }
     log_event(LOG_INFO, "config.reloaded", "old=" STR_FMT " new=" STR_FMT,
               STR_ARG(s->site->config->digest_of_file), STR_ARG(site->config->digest_of_file));
@@ -178,6 +182,69 @@ static void reload(struct server *s) {
     pthread_mutex_unlock(&s->lock);
     site_release(s->site);
     s->site = site;
+    return true;
+}
+
+/* ---- control.sock ---- */
+
+static void put_number(struct outbuf *out, const char *name, uint64_t value) {
+    outbuf_put(out, str_of(name));
+    outbuf_char(out, ' ');
+    outbuf_u64(out, value);
+    outbuf_char(out, '\n');
+}
+
+static void put_status(struct server *s, struct outbuf *out) {
+    const struct config *config = s->site->config;
+    outbuf_put(out, STR("ok version " PHONEGATE_VERSION "\npolicy "));
+    outbuf_put(out, config->digest_of_file);
+    outbuf_char(out, '\n');
+    put_number(out, "workers", s->count);
+    put_number(out, "phones", config->policy.phone_count);
+    put_number(out, "users", users_count(config->policy.users));
+    put_number(out, "connections", peers_total(s->shared.peers));
+    put_number(out, "nonces", nonce_table_live(s->shared.nonces));
+    put_number(out, "blocks", lockout_blocks(s->shared.lockout));
+}
+
+/* "ok TEXT NAME" or "no TEXT NAME". */
+static void put_verdict(struct outbuf *out, bool good, const char *text, struct str name) {
+    outbuf_put(out, good ? STR("ok ") : STR("no "));
+    outbuf_put(out, str_of(text));
+    outbuf_put(out, name);
+    outbuf_char(out, '\n');
+}
+
+static void sign_out(struct server *s, struct str name, uint64_t now_ms, struct outbuf *answer) {
+    bool known = users_find(s->site->config->policy.users, name) != NULL;
+    struct sessions *sessions = s->shared.sessions;
+    if (known) sessions_end(sessions, sessions_user_key(sessions, name), now_ms);
+    put_verdict(answer, known, known ? "signed out " : "there is no user ", name);
+}
+
+static void on_control(void *user, const struct control_command *command, struct outbuf *answer) {
+    struct server *s = user;
+    uv_update_time(&s->loop);
+    uint64_t now_ms = s->shared.epoch_ms + uv_now(&s->loop);
+    struct lockout *lockout = s->shared.lockout;
+    bool good;
+    switch (command->verb) {
+    case CONTROL_UNLOCK:
+        good = lockout_unlock(lockout, lockout_user_key(lockout, command->name), now_ms);
+        put_verdict(answer, good, good ? "unlocked " : "no wrong password is counted for ",
+                    command->name);
+        return;
+    case CONTROL_SIGNOUT:
+        sign_out(s, command->name, now_ms, answer);
+        return;
+    case CONTROL_RELOAD:
+        good = reload(s);
+        put_verdict(answer, good, good ? "reloaded" : "refused; the gate's log says why", STR_NONE);
+        return;
+    case CONTROL_STATUS:
+        put_status(s, answer);
+        return;
+    }
 }
 
 static void stop(struct server *s) {
@@ -194,7 +261,7 @@ static void stop(struct server *s) {
 static void on_signal(uv_signal_t *handle, int number) {
     struct server *s = handle->data;
     if (number == SIGHUP)
-        reload(s);
+        (void)reload(s);
     else if (number == SIGUSR1)
         access_log_reopen(s->shared.log);
     else
@@ -264,8 +331,8 @@ static void say_ready(const struct server *s) {
 }
 
 static void close_shared(struct server *s) {
-    access_log_free(s->shared.log);
     keeper_free(s->keeper);
+    access_log_free(s->shared.log);
     bytes_wipe(&s->shared, sizeof(s->shared));
 }
 

@@ -12,6 +12,7 @@
 #define STATE_KEY_AGE_S (UINT64_C(7) * 86400)
 
 #define STATE_NONCE_KEY "nonce.key"
+#define STATE_PEOPLE    "people"
 
 /* Make the directory where it is missing, and look at its mode: false with a line in `error` when
  * somebody else could read or write there. `dir` ends with NUL. */

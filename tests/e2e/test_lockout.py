@@ -1,13 +1,12 @@
 """Who guesses passwords has to wait; nobody else has to."""
 
 import secrets
+import subprocess
 import time
-
-import pytest
 
 import rawhttp
 from digestclient import Digest, challenges
-from gate import wait_for
+from gate import program, wait_for
 
 PAGE = "/phone/101/info.htm"
 LOCK = {"failures": 5, "window_s": 60, "block_s": 300}
@@ -142,3 +141,49 @@ def test_R26_guessing_at_many_names_stops_at_the_address(new_gate, new_phone):
     assert guess(gate, "another", 1, "192.0.2.1") == [429]
     assert try_once(gate, "bob", source="192.0.2.1").status == 200
     assert try_once(gate, "alice", source="192.0.2.2").status == 200
+
+
+# --- records, the administrator, a restart -------------------------------------------------------
+
+def command(gate, *words):
+    return subprocess.run([program(), *words, "-c", str(gate.file)], capture_output=True,
+                          text=True, timeout=20)
+
+
+def test_V25_each_block_has_a_beginning_and_an_end(new_gate):
+    gate = new_gate(lockout={"failures": 2, "window_s": 60, "block_s": 1})
+    guess(gate, "bob", 2)
+    begun = gate.record(event="lockout_started")
+    assert begun["reason"] == "user_at_address" and begun["user_claimed"] == "bob"
+    assert begun["src_ip"] == "127.0.0.1" and begun["dur_ms"] == 1000
+    ended = gate.record(event="lockout_ended")
+    assert ended["reason"] == "user_at_address_expired" and ended["user_claimed"] == "bob"
+    guess(gate, "nobody", 2)
+    begun = gate.record(event="lockout_started", user_claimed_hashed=True)
+    assert begun["user_claimed"] != "nobody" and "nobody" not in gate.log_text()
+
+
+def test_V25_unlock(new_gate):
+    gate = new_gate(lockout=LOCK, state_dir="state")
+    guess(gate, "bob", 5)
+    assert try_once(gate, "bob").status == 429
+    done = command(gate, "user", "unlock", "bob")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "unlocked bob\n", "")
+    assert try_once(gate, "bob").status == 200
+    assert gate.record(event="lockout_ended")["reason"] == "user_at_address_unlocked"
+    again = command(gate, "user", "unlock", "bob")
+    assert again.returncode == 1 and "no wrong password is counted for bob" in again.stderr
+
+
+def test_R26_where_a_person_was_seen_outlives_a_restart(new_gate, new_phone):
+    gate = new_gate({"101": new_phone()}, lockout=dict(LOCK, failures_per_user=6),
+                    state_dir="state", **PROXY)
+    assert try_once(gate, "bob", source="192.0.2.1").status == 200
+    gate.close()
+    text = (gate.dir / "state" / "people").read_text()
+    assert "place " in text and "bob" not in text
+    gate.start()
+    for i in range(6):
+        guess(gate, "bob", 1, "198.51.100.%d" % i)
+    assert try_once(gate, "bob", source="203.0.113.9").status == 429
+    assert try_once(gate, "bob", source="192.0.2.1").status == 200
