@@ -11,6 +11,8 @@
     "  --allow-weak   take a password that is easy to guess\n"                                     \
     "  --md5 LOG      list who signed in with MD5, by this access log: name, how often,\n"         \
     "                 when last; exit status 1 if there is anybody\n"                              \
+    "unlock forgives wrong passwords, and signout makes all browsers of the person ask\n"          \
+    "for the password again: both now, at the running gate.\n"                                     \
     "import takes the lines of a users file of Apache (htdigest) or lighttpd.\n"
 #define EXPLAIN_HELP                                                                               \
     "Say what the gate would do with a request of NAME on phone ID, and why: the\n"                \
@@ -39,12 +41,16 @@ static const struct cmd_entry commands[] = {
      "Report every problem of the configuration with file and line.\n"
      "Exit status: 0 only if serve would start.\n",
      true},
-    {"user", cmd_user, "user add|passwd|remove NAME | list | import FILE [-c FILE]",
+    {"user", cmd_user, "user add|passwd|remove|unlock|signout NAME | list | import FILE [-c FILE]",
      "manage the people who may sign in", USER_HELP, true},
     {"explain", cmd_explain, "explain [-c FILE] --user NAME --phone ID METHOD TARGET [--body FILE]",
      "what the gate would do with a request", EXPLAIN_HELP, true},
     {"self-test", cmd_self_test, "self-test", "compute the examples of the Digest RFCs",
      SELF_TEST_HELP, false},
+    {"reload", cmd_reload, "reload [-c FILE]", "tell the running gate to read its files again",
+     "Tell the running gate to load its configuration, and say whether it took it.\n", true},
+    {"status", cmd_status, "status [-c FILE]", "ask the running gate how it is",
+     "Print what the running gate says about itself.\n", true},
     {"version", cmd_version, "version", "print the version", "Print the version.\n", false},
     {"help", cmd_help, "help [COMMAND]", "print this list, or more on one command",
      "Print the list of commands, or more on one of them.\n", false},

@@ -7,6 +7,7 @@
 #include "policy/base/outbuf.h"
 #include "proxy/cmd/cmd.h"
 #include "proxy/cmd/cmd_user_parts.h"
+#include "proxy/cmd/control_ask.h"
 #include "proxy/cmd/password.h"
 #include "proxy/cmd/precis.h"
 #include "proxy/cmd/replace_file.h"
@@ -14,7 +15,15 @@
 #include "proxy/cmd/users_edit.h"
 #include "proxy/config/users_dir.h"
 
-enum action { ACTION_ADD, ACTION_PASSWD, ACTION_REMOVE, ACTION_LIST, ACTION_IMPORT };
+enum action {
+    ACTION_ADD,
+    ACTION_PASSWD,
+    ACTION_REMOVE,
+    ACTION_LIST,
+    ACTION_IMPORT,
+    ACTION_UNLOCK,
+    ACTION_SIGNOUT
+};
 
 struct job {
     enum action action;
@@ -226,7 +235,8 @@ static int ask_and_apply(struct job *job) {
 }
 
 static bool action_from(const char *word, enum action *action) {
-    static const char *const words[] = {"add", "passwd", "remove", "list", "import"};
+    static const char *const words[] = {"add",    "passwd", "remove", "list",
+                                        "import", "unlock", "signout"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         *action = (enum action)i;
         if (word != NULL && strcmp(word, words[i]) == 0) return true;
@@ -257,6 +267,9 @@ static int change(struct job *job) {
 
 static int run(struct job *job) {
     if (job->action == ACTION_LIST) return cmd_user_list(job->settings);
+    if (job->action == ACTION_UNLOCK || job->action == ACTION_SIGNOUT)
+        return control_ask("user", job->settings->state_dir,
+                           job->action == ACTION_UNLOCK ? "unlock" : "signout", job->typed);
     if (job->settings->users_file.len == 0)
         return cmd_user_refuse("the configuration has no \"users_file\" to write to");
     if (job->action == ACTION_IMPORT) return cmd_user_import(job->settings, job->typed.ptr);
@@ -282,7 +295,7 @@ int cmd_user(int argc, char **argv) {
     job.allow_weak = take_flag(&argc, argv, "--allow-weak");
     if (!cmd_args(argc, argv, options, words, &count)) return CMD_USAGE;
     if (!action_from(words[0], &job.action))
-        return cmd_usage_error(argv[0], "add, passwd, remove, list or import?");
+        return cmd_usage_error(argv[0], "add, passwd, remove, list, import, unlock or signout?");
     if ((count == 2) == (job.action == ACTION_LIST))
         return cmd_usage_error(argv[0], count == 2 ? "list takes no name" : "NAME is missing");
     if (job.allow_weak && job.action != ACTION_ADD && job.action != ACTION_PASSWD)

@@ -14,6 +14,7 @@ static struct config_users *take(struct loader *l) {
     *part = (struct users_part){
         .users = {.users_file = l->snapshot->draft.users_file,
                   .users_dir = l->snapshot->draft.users_dir,
+                  .state_dir = l->snapshot->config.state_dir,
                   .digest = l->snapshot->config.policy.digest,
                   .hosts = l->snapshot->draft.hosts,
                   .host_count = l->snapshot->draft.host_count,
@@ -27,7 +28,7 @@ static struct config_users *take(struct loader *l) {
 enum config_result config_users_load(const char *path, config_report *report, void *user,
                                      struct config_users **users) {
     static const char *const only[] = {"realm",  "host",  "users_file", "users_dir",
-                                       "digest", "users", NULL};
+                                       "digest", "users", "state_dir",  NULL};
     *users = NULL;
     struct loader *l = loader_new();
     enum source_result source = loader_read(l, path);

@@ -11,6 +11,7 @@
 struct config_users {
     struct str users_file; /* NUL behind each; empty where absent */
     struct str users_dir;
+    struct str state_dir; /* where a running gate can be asked */
     struct digest_settings digest;
     const struct str *hosts; /* as written */
     size_t host_count;

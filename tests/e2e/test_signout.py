@@ -1,7 +1,10 @@
 """Signing out, sessions that end, and the page that says who I am."""
 
+import os
 import re
 import shutil
+import socket
+import stat
 import subprocess
 import time
 
@@ -10,7 +13,7 @@ import pytest
 import browser as browser_module
 import rawhttp
 from digestclient import Session, challenges
-from gate import program as gate_program
+from gate import program as gate_program, wait_for
 
 PAGE = "/phone/101/info.htm"
 
@@ -148,3 +151,141 @@ def test_chromium_asks_again_after_signing_out(new_gate, new_phone):
         assert len(b.prompts) == 3 and b.run("document.title") == "snom D785"
     finally:
         b.close()
+
+
+# --- the administrator, a restart ----------------------------------------------------------------
+
+def command(gate, *words):
+    return subprocess.run([gate_program(), *words, "-c", str(gate.file)], capture_output=True,
+                          text=True, timeout=20)
+
+
+def test_an_administrator_ends_a_persons_sessions(new_gate, sign_in):
+    gate = new_gate(state_dir="state")
+    bob, alice = sign_in(gate, "bob"), sign_in(gate, "alice")
+    assert bob.get("/").status == alice.get("/").status == 200
+    done = command(gate, "user", "signout", "bob")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "signed out bob\n", "")
+    assert is_asked_anew(ask(gate, bob.digest.header("GET", "/")))
+    assert alice.get("/").status == 200
+    done = command(gate, "user", "signout", "nobody")
+    assert done.returncode == 1 and "there is no user nobody" in done.stderr
+    assert command(gate, "user", "signout", "a\nb").returncode == 1
+    assert command(gate, "user", "signout").returncode == 2
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_who_signed_out_stays_so_over_a_restart(new_gate, sign_in, end):
+    gate = new_gate(state_dir="state")
+    bob, alice = sign_in(gate, "bob"), sign_in(gate, "alice")
+    assert bob.get("/").status == alice.get("/").status == 200
+    assert bob.request("POST", "/signout", body=b"").status == 200
+    people = gate.dir / "state" / "people"
+    if end == "kill":
+        wait_for(lambda: people.exists() and people.read_text().count("session ") == 2, 5, "people")
+        gate.process.kill()
+        gate.process.wait()
+        gate.stderr_file.close()
+    else:
+        gate.close()
+    assert stat.S_IMODE(people.stat().st_mode) == 0o600
+    gate.start()
+    assert is_asked_anew(ask(gate, bob.digest.header("GET", "/")))
+    answer = ask(gate, alice.digest.header("GET", "/"))
+    assert answer.status == 401 and all(c.stale for c in challenges(answer))
+
+
+def test_a_lost_file_of_people_asks_everybody_once(new_gate, sign_in):
+    gate = new_gate(state_dir="state")
+    alice = sign_in(gate, "alice")
+    assert alice.get("/").status == 200
+    gate.close()
+    (gate.dir / "state" / "people").write_text("nonsense\n")
+    time.sleep(0.01)
+    gate.start()
+    assert "state.people_lost" in gate.stderr()
+    answer = ask(gate, alice.digest.header("GET", "/"))
+    assert is_asked_anew(answer)
+    alice.digest.take(answer)
+    alice.close()
+    assert alice.get("/").status == 200
+
+
+def test_reload_and_status(new_gate):
+    gate = new_gate(state_dir="state")
+    socket_file = gate.dir / "state" / "control.sock"
+    assert stat.S_IMODE(socket_file.stat().st_mode) == 0o600
+    status = command(gate, "status")
+    assert status.returncode == 0 and "version " in status.stdout and "phones 1\n" in status.stdout
+    assert command(gate, "reload").stdout == "reloaded\n"
+    text = gate.file.read_text()
+    gate.file.write_text(text.replace("workers = 2;", "workers = 1000;"))
+    refused = command(gate, "reload")
+    assert refused.returncode == 1      # the command itself reads what it needs, and the gate refuses
+    gate.file.write_text(text)
+    assert command(gate, "reload").returncode == 0
+    # Two gates do not share a directory.
+    second = subprocess.run([gate_program(), "serve", "-c", str(gate.file)], capture_output=True,
+                            text=True, timeout=20)
+    assert second.returncode == 1 and "another gate uses this state directory" in second.stderr
+    gate.close()
+    assert not socket_file.exists()
+    gone = command(gate, "status")
+    assert gone.returncode == 1 and "no gate answers" in gone.stderr
+    socket_file.parent.mkdir(exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as left_over:    # as after a kill
+        left_over.bind(str(socket_file))
+    gate.start()
+    assert command(gate, "status").returncode == 0
+
+
+def test_control_socket_bears_with_anything(new_gate):
+    gate = new_gate(state_dir="state")
+    path = str(gate.dir / "state" / "control.sock")
+
+    def talk(octets):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(path)
+            s.sendall(octets)
+            answer = b""
+            while True:
+                piece = s.recv(4096)
+                if not piece:
+                    return answer
+                answer += piece
+    assert talk(b"nonsense\n") == b"no such command\n"
+    assert talk(b"x" * 321) == b"no such command\n"
+    assert talk(b"\0\xff\n") == b"no such command\n"
+    assert talk(b"status\nreload\n").startswith(b"ok version")
+    waiting = [socket.socket(socket.AF_UNIX) for _ in range(8)]
+    for s in waiting:
+        s.connect(path)
+    with socket.socket(socket.AF_UNIX) as one_more:
+        one_more.settimeout(10)
+        one_more.connect(path)
+        assert one_more.recv(1) == b""      # turned away at once
+    for s in waiting:
+        s.close()
+
+    def answers():
+        try:
+            return talk(b"status\n").startswith(b"ok ")
+        except OSError:     # turned away
+            return False
+    wait_for(answers, 5, "an answer")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+def test_control_socket_is_for_its_owner_and_root(new_gate):
+    gate = new_gate(state_dir="state")
+    path = gate.dir / "state" / "control.sock"
+    for directory in [path, *path.parents][:5]:     # even where the modes were opened by mistake
+        if str(directory).startswith("/tmp/"):
+            directory.chmod(directory.stat().st_mode | 0o777 if directory == path else 0o755)
+    script = ("import os, socket, sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX); "
+              "s.connect(sys.argv[1]); s.sendall(b'status\\n'); print(len(s.recv(100)))")
+    done = subprocess.run(["/usr/bin/python3", "-c", script, str(path)], capture_output=True,
+                          text=True, timeout=20)
+    assert done.stdout.strip() in ("0", "") and "version" not in done.stdout
+    assert "PermissionError" not in done.stderr, "the test opened the way"
