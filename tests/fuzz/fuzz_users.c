@@ -45,6 +45,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct str rest = {(const char *)data, size};
     struct str line;
     while (size > 0 && str_split(&rest, '\n', &line)) add_line(u, line);
+    const struct user_limits limits = {.md5_is_off = true, .disabled = true, .ends_ms = size};
+    if (users_count(u) > 0) {
+        const struct user *first = users_at(u, 0);
+        ENSURE(users_limit(u, first->name, &limits) && !first->has[HASH_MD5]);
+    }
+    ENSURE(!users_limit(u, STR("no:name"), &limits));
     struct hasher *h = hasher_new();
     users_hash_names(u, h);
     for (size_t i = 0; i < users_count(u); i++) {
