@@ -119,7 +119,9 @@ def test_a_reload_with_changed_phones_keeps_no_old_connection(new_gate, new_phon
     gate = new_gate({"101": phone})
     assert sign_in(gate, "alice").get("/phone/101/info.htm").status == 200
     wait_for(lambda: phone.counters()["open_now"] == 1, 2, "a kept connection")
-    gate.file.write_text(gate.file.read_text() + "limits = { queue_length = 7; };\n")
+    text = gate.file.read_text()
+    assert "pin_sha256 = [ " in text
+    gate.file.write_text(text.replace("pin_sha256 = [ ", 'pin_sha256 = [ "%s", ' % ("a" * 64)))
     gate.process.send_signal(signal.SIGHUP)
     wait_for(lambda: phone.counters()["open_now"] == 0, 5, "the old connection goes")
     assert sign_in(gate, "alice").get("/phone/101/info.htm").status == 200
