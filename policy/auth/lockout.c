@@ -206,7 +206,15 @@ static struct entry *add(struct lockout *l, const struct key *key, uint64_t now_
 
 /* ---- counting ---- */
 
-static void remember_block(struct lockout *l, struct entry *entry, struct str name, bool known,
+/* A wrong response, as it came. */
+struct failure {
+    const struct lockout_who *who;
+    struct str name;
+    bool name_is_known;
+    uint64_t now_ms;
+};
+
+static void remember_block(struct lockout *l, struct entry *entry, const struct failure *failure,
                            uint64_t length_ms) {
     /* Nobody takes the news: they are dropped, the blocks stand all the same. */
     if (l->block_count >= (size_t)l->capacity * 2) return;
@@ -217,10 +225,10 @@ static void remember_block(struct lockout *l, struct entry *entry, struct str na
                                           .address = entry->from,
                                           .length_ms = length_ms};
     if (block->event.kind != LOCKOUT_ADDRESS) {
-        name = str_part(name, 0, LOCKOUT_NAME_MAX);
+        struct str name = str_part(failure->name, 0, LOCKOUT_NAME_MAX);
         if (name.len > 0) memcpy(block->event.name, name.ptr, name.len);
         block->event.name_len = name.len;
-        block->event.name_is_known = known;
+        block->event.name_is_known = failure->name_is_known;
     }
     block->until_ms = entry->until_ms;
     block->entry = (uint32_t)(entry - l->entries);
@@ -247,13 +255,14 @@ static struct entry *entry_for(struct lockout *l, const struct key *key, uint64_
     return entry != NULL ? entry : add(l, key, now_ms);
 }
 
-static void count(struct lockout *l, const struct lockout_settings *settings, struct key key,
-                  const struct lockout_who *who, uint32_t limit, struct str name, bool known,
-                  uint64_t now_ms) {
+static void count(struct lockout *l, const struct lockout_settings *settings,
+                  enum lockout_kind kind, uint32_t limit, const struct failure *failure) {
+    const struct key key = key_of(kind, failure->who);
+    uint64_t now_ms = failure->now_ms;
     if (limit == 0) return;
     struct entry *entry = entry_for(l, &key, now_ms);
     if (entry->until_ms > now_ms) return; /* a block that passes over this one stands already */
-    entry->from = who->address;
+    entry->from = failure->who->address;
     if (now_ms - entry->window_ms >= settings->window_ms) {
         entry->window_ms = now_ms;
         entry->failures = 0;
@@ -268,7 +277,7 @@ static void count(struct lockout *l, const struct lockout_settings *settings, st
         entry->until_ms = now_ms + length;
         entry->failures = 0;
         keep = entry->until_ms + length;
-        remember_block(l, entry, name, known, length);
+        remember_block(l, entry, failure, length);
     }
     if (keep > entry->keep_ms) entry->keep_ms = keep;
 }
@@ -277,13 +286,11 @@ void lockout_failed(struct lockout *l, const struct lockout_settings *settings,
                     const struct lockout_who *who, struct str name, bool name_is_known,
                     uint64_t now_ms) {
     if (settings->failures == 0) return;
+    const struct failure failure = {who, name, name_is_known, now_ms};
     table_lock(l);
-    count(l, settings, key_of(LOCKOUT_PAIR, who), who, settings->failures, name, name_is_known,
-          now_ms);
-    count(l, settings, key_of(LOCKOUT_USER, who), who, settings->failures_per_user, name,
-          name_is_known, now_ms);
-    count(l, settings, key_of(LOCKOUT_ADDRESS, who), who, settings->failures_per_address, name,
-          name_is_known, now_ms);
+    count(l, settings, LOCKOUT_PAIR, settings->failures, &failure);
+    count(l, settings, LOCKOUT_USER, settings->failures_per_user, &failure);
+    count(l, settings, LOCKOUT_ADDRESS, settings->failures_per_address, &failure);
     table_unlock(l);
 }
 

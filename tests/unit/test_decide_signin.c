@@ -113,12 +113,97 @@ static void a_person_who_is_unknown_learns_nothing_of_phones(void **state) {
     world_close(&w);
 }
 
+/* The tables that remember people, as serve has them. */
+static struct authn_guard guard_open(struct world *w) {
+    static const uint64_t key[2] = {5, 6};
+    const struct policy_lock none = {0};
+    w->site.policy.signing_in = (struct authn_settings){
+        .lockout = {.failures = 3,
+                    .failures_per_user = 60,
+                    .failures_per_address = 60,
+                    .window_ms = 60000,
+                    .block_ms = 300000},
+        .session = {.max_ms = 600000},
+    };
+    w->site.ctx.guard = (struct authn_guard){.lockout = lockout_new(16, 16, key, none),
+                                             .sessions = sessions_new(16, key, none)};
+    return w->site.ctx.guard;
+}
+
+static void guard_close(struct authn_guard guard) {
+    lockout_free(guard.lockout);
+    sessions_free(guard.sessions);
+}
+
+static void V25_who_guesses_is_refused_before_anything_is_checked(void **state) {
+    (void)state;
+    static const char *const names[] = {"alice", "nobody"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct world w;
+        world_open(&w);
+        const struct authn_guard guard = guard_open(&w);
+        struct nonce_text nonce = gate_nonce(&w.gate);
+        struct client who = {.user = names[i],
+                             .password = "guess",
+                             .target = "/x",
+                             .alg = HASH_SHA256,
+                             .nonce = nonce.text};
+        for (unsigned n = 0; n < 3; n++) assert_int_equal(ask(&w, &who, "/x").status, 401);
+        who.password = "secret"; /* alice's own */
+        struct decision d = ask(&w, &who, "/x");
+        assert_int_equal(d.verdict, DECIDE_DENY);
+        assert_int_equal(d.status, 429);
+        assert_string_equal(d.reason, "locked");
+        assert_int_equal(d.authn.retry_after_s, 300);
+        assert_null(d.user);
+        assert_null(d.authn.user);
+        assert_int_equal(nonce_table_live(w.gate.nonces), 0);
+        w.site.ctx.now_ms += 300000;
+        w.gate.ctx.now_ms = w.site.ctx.now_ms;
+        nonce = gate_nonce(&w.gate);
+        assert_int_equal(ask(&w, &who, "/x").status, i == 0 ? 0 : 401);
+        guard_close(guard);
+        world_close(&w);
+    }
+}
+
+static void a_right_response_of_a_session_that_is_over_is_asked_anew(void **state) {
+    (void)state;
+    struct world w;
+    world_open(&w);
+    const struct authn_guard guard = guard_open(&w);
+    struct nonce_text nonce = gate_nonce(&w.gate);
+    struct client alice = {.target = "/x", .alg = HASH_SHA256, .nonce = nonce.text};
+    assert_int_equal(ask(&w, &alice, "/x").verdict, DECIDE_FORWARD);
+    w.site.ctx.now_ms += 600000; /* the nonce has expired as well: not stale all the same */
+    alice.nc = "00000002";
+    struct decision d = ask(&w, &alice, "/x");
+    assert_int_equal(d.verdict, DECIDE_CHALLENGE);
+    assert_int_equal(d.authn.verdict, AUTHN_CHALLENGE);
+    assert_string_equal(d.reason, "session_over");
+    assert_null(d.user);
+    assert_false(d.authn.counts_as_failure);
+    w.gate.ctx.now_ms = w.site.ctx.now_ms;
+    nonce = gate_nonce(&w.gate);
+    assert_int_equal(ask(&w, &alice, "/x").verdict, DECIDE_FORWARD);
+    sessions_end(guard.sessions, sessions_user_key(guard.sessions, STR("alice")),
+                 w.site.ctx.now_ms);
+    alice.nc = "00000003";
+    d = ask(&w, &alice, "/x");
+    assert_int_equal(d.authn.verdict, AUTHN_CHALLENGE);
+    assert_string_equal(d.reason, "signed_out");
+    guard_close(guard);
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_person_who_signs_in_is_forwarded),
         cmocka_unit_test(R01_R02_an_answer_for_another_target_is_refused),
         cmocka_unit_test(a_replay_is_stale_and_a_wrong_password_is_not),
         cmocka_unit_test(a_person_who_is_unknown_learns_nothing_of_phones),
+        cmocka_unit_test(V25_who_guesses_is_refused_before_anything_is_checked),
+        cmocka_unit_test(a_right_response_of_a_session_that_is_over_is_asked_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
