@@ -252,6 +252,16 @@ int main(void) {
                                .nonces = b.nonces,
                                .hasher = b.hasher,
                                .now_ms = 1000000};
+    /* As serve asks it: somebody has failed, so that the lockout looks for everybody. */
+    static const struct authn_settings settings = {
+        .lockout = {1000000, 1000000, 1000000, 60000, 300000}};
+    b.ctx.guard = (struct authn_guard){
+        .lockout = lockout_new(16384, 65536, hash_key, (struct policy_lock){0}),
+        .sessions = sessions_new(131072, hash_key, (struct policy_lock){0}),
+        .settings = &settings};
+    const struct lockout_who other = {.user = 1};
+    lockout_failed(b.ctx.guard.lockout, &settings.lockout, &other, STR_NONE, false, 1);
+
     add_user(&b, HASH_SHA256, "alice");
     add_user(&b, HASH_MD5, "alice");
     add_user(&b, HASH_SHA512_256, "alice");
@@ -266,6 +276,8 @@ int main(void) {
     run_load(&b);
     free(b.headers);
     hasher_free(b.hasher);
+    lockout_free(b.ctx.guard.lockout);
+    sessions_free(b.ctx.guard.sessions);
     nonce_table_free(b.nonces);
     users_free(b.users);
     return 0;
