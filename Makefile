@@ -128,16 +128,16 @@ build/.libraries:
 $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(UNIT_HELP:%.c=$(OUT)/%.o) $(OUT)/libproxy.a $(OUT)/libpolicy.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(LINK) -fno-lto -o $@ $^ $(LIBS) -lcmocka
 
 $(OUT)/explain_many: $(OUT)/tests/e2e/explain_many.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LINK) -fno-lto -o $@ $^ $(LIBS)
 
 $(OUT)/fuzzers/%: $(OUT)/tests/fuzz/%.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LINK) -fno-lto -o $@ $^ $(LIBS)
 
 # The bench: its load generator and its phone know nothing of the gate's own sources.
 BENCH_BIN := build/bench/load build/bench/origin
@@ -152,7 +152,7 @@ $(BENCH_BIN): build/bench/%: tests/bench/%.c $(BENCH_USE) $(wildcard tests/bench
 build/bench/bench_%: $(OUT)/tests/bench/bench_%.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LINK) -fno-lto -o $@ $^ $(LIBS)
 
 # A header that does not compile alone has no .ok file (tests/lint/run asks for them).
 build/headers/%.ok: % Makefile | build/.libraries
