@@ -10,8 +10,8 @@
 #include "proxy/record/access_log.h"
 
 struct record {
-    const char
-        *event; /* "request", "tls_refused", "clear_text", "plain_http", "connection_refused" */
+    const char *event;   /* "request", "tls_refused", "clear_text", "plain_http",
+                            "connection_refused",   "lockout_started", "lockout_ended" */
     const char *outcome; /* "allowed", "denied", "failed" */
     const char *reason;
     struct str src_ip;
