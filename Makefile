@@ -175,7 +175,8 @@ test: ## everything: installs what is missing, ends with "N passed, N failed"
 	@deploy/install-deps.sh test
 	@$(MAKE) test-run
 test-run:
-	@FUZZ_SECONDS=$${FUZZ_SECONDS:-5} $(PYTHON) tests/run lint unit e2e unit-asan e2e-asan fuzz
+# The fuzzers have a moment when a person waits, a minute each in CI.
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-$${CI:+60}} $(PYTHON) tests/run lint unit e2e unit-asan e2e-asan fuzz
 
 check: ## quick lint and unit tests (before each commit)
 	@$(PYTHON) tests/run lint unit
