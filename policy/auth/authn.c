@@ -212,13 +212,15 @@ static bool is_offered(const struct digest_settings *digest, enum hash_alg alg) 
 }
 
 /* An answer to a challenge that is not ours or no longer ours, as after a change of the
- * configuration: the client gets a fresh challenge. We send no opaque; some clients answer with an
- * empty one. */
+ * configuration: the client gets a fresh challenge. A client that drops opaque is not sent away for
+ * it: the nonce carries everything that we need to know. */
 static bool fits_challenge(const struct digest_settings *digest, const struct answer *a,
                            struct authn_result *result) {
     if (!str_equal(value_of(a, FIELD_REALM), digest->realm))
         return challenge(result, AUTHN_REASON_REALM_MISMATCH);
-    if (value_of(a, FIELD_OPAQUE).len > 0) return challenge(result, AUTHN_REASON_OPAQUE_MISMATCH);
+    struct str opaque = value_of(a, FIELD_OPAQUE);
+    if (opaque.len > 0 && !str_equal(opaque, digest->opaque))
+        return challenge(result, AUTHN_REASON_OPAQUE_MISMATCH);
     if (!is_offered(digest, a->algorithm))
         return challenge(result, AUTHN_REASON_ALGORITHM_NOT_OFFERED);
     return true;

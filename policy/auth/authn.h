@@ -27,6 +27,8 @@ struct digest_settings {
     enum hash_alg algorithms[HASH_ALGS]; /* in order of preference */
     size_t algorithm_count;              /* at least 1 */
     uint64_t nonce_lifetime_ms;
+    struct str opaque; /* sent with every challenge and wanted back (V15): constant for a realm, so
+                          that it outlives a restart; empty: none is sent */
 };
 
 enum authn_verdict {

@@ -4,7 +4,7 @@
 #include "policy/auth/digest.h"
 
 /* No domain: without one the nonce serves all of this host (RFC 7616 3.3), and no browser takes it
- * to another. No opaque: what would stand in it stands, signed, in the nonce. */
+ * to another. */
 void authn_write_challenge(const struct authn_ctx *ctx, bool stale,
                            const uint8_t random[NONCE_RANDOM_LEN], struct outbuf *out) {
     char text[NONCE_TEXT_MAX];
@@ -18,7 +18,10 @@ void authn_write_challenge(const struct authn_ctx *ctx, bool stale,
         outbuf_put(out, hash_name(ctx->digest->algorithms[i]));
         outbuf_put(out, STR(", nonce=\""));
         outbuf_put(out, outbuf_str(&nonce));
-        outbuf_put(out, STR("\", charset=UTF-8, userhash=true"));
+        outbuf_char(out, '"');
+        if (ctx->digest->opaque.len > 0)
+            authparam_put_quoted(out, STR(", opaque"), ctx->digest->opaque);
+        outbuf_put(out, STR(", charset=UTF-8, userhash=true"));
         if (stale) outbuf_put(out, STR(", stale=true"));
         outbuf_put(out, STR("\r\n"));
     }

@@ -169,6 +169,18 @@ static void check_signing_in(struct loader *l) {
 
 /* Where a wrong character would be taken for the end of the realm: in the challenge, or in a line
  * of the users file, which is split at its last two colons. */
+/* The same for every start and replica of this realm: 16 hex digits. */
+static void make_opaque(struct loader *l) {
+    struct digest_settings *digest = &l->snapshot->config.policy.digest;
+    const struct str parts[] = {STR("phonegate opaque:"), digest->realm};
+    uint8_t sum[HASH_MAX_LEN];
+    struct outbuf out;
+    outbuf_init(&out, reader_alloc(&l->reader, 16, 1), 16);
+    if (!hash_parts(l->hasher, HASH_SHA256, parts, ARRAY_LEN(parts), sum)) return;
+    outbuf_hex(&out, sum, 8);
+    digest->opaque = outbuf_str(&out);
+}
+
 static void check_realm(struct loader *l) {
     struct str *realm = &l->snapshot->draft.realm;
     bool good = realm->len <= 255;
@@ -182,6 +194,7 @@ static void check_realm(struct loader *l) {
         *realm = STR_NONE;
     }
     l->snapshot->config.policy.digest.realm = *realm;
+    make_opaque(l);
 }
 
 static bool algorithm_from(struct str name, enum hash_alg *alg) {

@@ -231,6 +231,18 @@ def test_V06_V15_what_was_not_offered_is_refused(site, client, change):
     assert ask(client, "GET", PAGE, digest.header("GET", PAGE, **change)).status in (400, 401)
 
 
+def test_V15_another_opaque_is_refused(site, client):
+    digest = challenged(site, client)
+    ours = digest.challenge.fields["opaque"]
+    assert len(ours) == 16
+    for opaque in ("0" * 16, ours[:-1], ours + "0"):
+        answer = ask(client, "GET", PAGE, digest.header("GET", PAGE, opaque=opaque))
+        assert answer.status == 401
+        assert not any("stale" in line for line in answer.all("www-authenticate"))
+    assert ask(client, "GET", PAGE, digest.header("GET", PAGE, opaque=None)).status == 200
+    assert ask(client, "GET", PAGE, digest.header("GET", PAGE)).status == 200
+
+
 def test_V06_no_qop_is_the_old_form_and_refused(site, client):
     digest = challenged(site, client)
     header = digest.header("GET", PAGE, qop=None, nc=None, cnonce=None)
