@@ -239,7 +239,7 @@ enum nonce_verdict nonce_check(struct nonce_table *t, struct hasher *h, struct s
     uint8_t raw[NONCE_RAW_LEN];
     if (!bytes_from_b64(nonce, raw, sizeof(raw))) return NONCE_FORGED;
     bool own = bytes_get_u64(raw + INSTANCE_AT) == t->instance;
-    struct keys keys;
+    struct keys keys = {.has_previous = false};
     table_lock(t);
     bool is_ours = own && entry_find(t, raw) != NULL;
     if (!is_ours) keys = t->keys;
