@@ -140,41 +140,50 @@ static bool read_userhash(const struct answer *a, bool *hashed) {
     return *hashed || a->fields[FIELD_USERHASH] == NULL || str_equal_icase(value, STR("false"));
 }
 
-/* By the hash of the name (V16). */
-static bool find_hashed(const struct users *users, const struct answer *a,
-                        const struct user **user) {
+/* Whom an answer names. */
+struct claim {
+    const struct user *user; /* NULL: nobody we know */
+    struct str name;         /* as a name; empty where it was given as a hash */
     uint8_t hash[HASH_MAX_LEN];
+    size_t hash_len; /* above 0: given as this hash */
+};
+
+/* By the hash of the name (V16). */
+static bool find_hashed(const struct users *users, const struct answer *a, struct claim *claim) {
     enum hash_alg alg;
     if (!read_algorithm(a, &alg)) return false;
-    if (!bytes_from_hex(value_of(a, FIELD_USERNAME), hash, hash_len(alg))) return false;
-    *user = users_find_hashed(users, alg, hash);
+    claim->hash_len = hash_len(alg);
+    if (!bytes_from_hex(value_of(a, FIELD_USERNAME), claim->hash, claim->hash_len)) return false;
+    claim->user = users_find_hashed(users, alg, claim->hash);
     return true;
 }
 
 /* Whom the answer names, in one of three spellings: in clear, as a hash, extended (V10, V16). False
  * where it names nobody in a way that can be read. */
 static bool find_user(const struct users *users, const struct answer *a, struct outbuf *memory,
-                      const struct user **user) {
+                      struct claim *claim) {
     bool extended = a->fields[FIELD_USERNAME_EXT] != NULL;
     bool hashed;
     if (extended && a->fields[FIELD_USERNAME] != NULL) return false;
     if (!read_userhash(a, &hashed) || (hashed && extended)) return false;
-    if (hashed) return find_hashed(users, a, user);
+    if (hashed) return find_hashed(users, a, claim);
     struct str name = value_of(a, FIELD_USERNAME);
     if (extended && !authparam_extended(a->fields[FIELD_USERNAME_EXT], memory, &name)) return false;
-    *user = users_find(users, name);
+    claim->name = name;
+    claim->user = users_find(users, name);
     return name.len > 0;
 }
 
 /* For the record too, so whatever else is wrong with the answer. */
 static bool read_claim(const struct users *users, const struct answer *a, struct outbuf *memory,
-                       const struct user **user, struct authn_result *result) {
+                       struct claim *claim, struct authn_result *result) {
     const struct authparam *given = a->fields[FIELD_USERNAME];
     if (given == NULL) given = a->fields[FIELD_USERNAME_EXT];
     if (given == NULL) return false;
-    bool readable = find_user(users, a, memory, user);
-    result->claimed_is_known = *user != NULL;
-    result->claimed = str_part(*user != NULL ? (*user)->name : given->raw, 0, AUTHN_CLAIMED_MAX);
+    bool readable = find_user(users, a, memory, claim);
+    const struct user *user = claim->user;
+    result->claimed_is_known = user != NULL;
+    result->claimed = str_part(user != NULL ? user->name : given->raw, 0, AUTHN_CLAIMED_MAX);
     return readable;
 }
 
@@ -328,8 +337,13 @@ static void prove(const struct authn_ctx *ctx, const struct request_view *req,
     judge_nonce(ctx, a, nonce, result);
 }
 
-static struct str claimed_name(const struct answer *a) {
-    return value_of(a, a->fields[FIELD_USERNAME] != NULL ? FIELD_USERNAME : FIELD_USERNAME_EXT);
+/* What the lockout counts this claim under: the hash of the name, whoever it is and however it is
+ * spelt. Were known names counted another way than unknown ones, wrong answers in two spellings
+ * would tell which exist (V25). */
+static bool hash_claim(const struct authn_ctx *ctx, struct claim *claim) {
+    if (claim->hash_len > 0) return true;
+    claim->hash_len = hash_len(HASH_SHA256);
+    return users_name_hash(ctx->hasher, HASH_SHA256, claim->name, ctx->digest->realm, claim->hash);
 }
 
 void authn_check(const struct authn_ctx *ctx, const struct request_view *req,
@@ -344,17 +358,18 @@ void authn_check(const struct authn_ctx *ctx, const struct request_view *req,
     if (!read_header(req, &memory, &params, result)) return;
     sort_fields(&params, &a);
 
-    const struct user *user = NULL;
-    bool named = read_claim(ctx->users, &a, &memory, &user, result);
+    struct claim claim = {.user = NULL};
+    bool named = read_claim(ctx->users, &a, &memory, &claim, result);
     if (!read_fields(&a, named, result)) return;
     if (!uri_is_target(req, value_of(&a, FIELD_URI))) {
         (void)refuse(result, AUTHN_REASON_URI_MISMATCH);
         return;
     }
     if (!fits_challenge(ctx->digest, &a, result)) return;
-    struct str name = user != NULL ? user->name : claimed_name(&a);
+    if (!hash_claim(ctx, &claim)) return; /* without its count nobody is let in: a challenge */
+    struct str name = {(const char *)claim.hash, claim.hash_len};
     if (!authn_guard_admits(ctx, name, result)) return;
-    prove(ctx, req, &a, user, result);
+    prove(ctx, req, &a, claim.user, result);
     authn_guard_settle(ctx, name, value_of(&a, FIELD_NONCE), result);
 }
 

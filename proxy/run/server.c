@@ -60,6 +60,22 @@ static uint64_t wall_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* Counted under each hash that an answer may name a person by: see authn.c. */
+static bool unlock(struct server *s, struct str name, uint64_t now_ms) {
+    struct lockout *lockout = s->shared.lockout;
+    struct str realm = s->site->config->policy.digest.realm;
+    struct hasher *hasher = hasher_new();
+    bool good = false;
+    for (int alg = 0; alg < HASH_ALGS; alg++) {
+        uint8_t hash[HASH_MAX_LEN];
+        if (!users_name_hash(hasher, (enum hash_alg)alg, name, realm, hash)) continue;
+        struct str counted = {(const char *)hash, hash_len((enum hash_alg)alg)};
+        good = lockout_unlock(lockout, lockout_user_key(lockout, counted), now_ms) || good;
+    }
+    hasher_free(hasher);
+    return good;
+}
+
 static void on_control(void *user, const struct control_command *command, struct outbuf *answer);
 
 static bool open_shared(struct server *s, const struct config *config) {
@@ -226,11 +242,10 @@ static void on_control(void *user, const struct control_command *command, struct
     struct server *s = user;
     uv_update_time(&s->loop);
     uint64_t now_ms = s->shared.epoch_ms + uv_now(&s->loop);
-    struct lockout *lockout = s->shared.lockout;
     bool good;
     switch (command->verb) {
     case CONTROL_UNLOCK:
-        good = lockout_unlock(lockout, lockout_user_key(lockout, command->name), now_ms);
+        good = unlock(s, command->name, now_ms);
         put_verdict(answer, good, good ? "unlocked " : "no wrong password is counted for ",
                     command->name);
         return;

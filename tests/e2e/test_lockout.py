@@ -4,6 +4,8 @@ import secrets
 import subprocess
 import time
 
+import pytest
+
 import rawhttp
 from digestclient import Digest, challenges
 from gate import program, wait_for
@@ -55,6 +57,29 @@ def test_V25_a_name_that_nobody_has_is_locked_alike(new_gate):
     assert unknown.status == known.status == 429
     assert {n for n, _ in unknown.headers} == {n for n, _ in known.headers}
     assert "nobody" not in gate.log_text()      # it may be a password
+
+
+def spelt(gate, user, how):
+    """One wrong answer that names `user` in one of three spellings."""
+    digest = Digest(user, "guess")
+    digest.take(ask(gate))
+    fields = digest.fields("GET", PAGE)
+    if how == "hash":
+        fields["username"] = digest.user_hash().upper()
+        fields["userhash"] = "true"
+    elif how == "extended":
+        del fields["username"]
+        fields["username*"] = "UTF-8''%%%02X%s" % (ord(user[0]), user[1:])
+    return ask(gate, ("Authorization", digest.spell(fields))).status
+
+
+@pytest.mark.parametrize("user", ["bob", "nobody"])
+def test_V25_spellings_of_a_name_are_counted_together(new_gate, user):
+    """Were this so for names that exist only, it would tell which do."""
+    gate = new_gate(lockout=LOCK)
+    ways = ["clear", "hash", "extended", "hash", "clear"]
+    assert [spelt(gate, user, how) for how in ways] == [401] * 5
+    assert [spelt(gate, user, how) for how in ("clear", "hash", "extended")] == [429] * 3
 
 
 def test_V25_expired_and_replayed_nonces_count(new_gate):
