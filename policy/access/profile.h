@@ -31,6 +31,8 @@ struct rule {
     const struct str *param_names;
     size_t param_count;
     bool allow;
+    bool changes;    /* allow: its listed parameters do something; without it they are harmless.
+                        See rule_can_change */
     struct str file; /* where it stands, for explain and records */
     unsigned line;
 };
@@ -43,8 +45,19 @@ struct profile {
     bool keep_alive_header;                 /* send "Connection: keep-alive" ... */
     const struct str *no_keep_alive_header; /* ... but not on these path patterns */
     size_t no_keep_alive_count;
+    const struct str *roles; /* its own, beside user and admin */
+    size_t role_count;
+    const struct str *harmless_values; /* parameters whose values may stand in a record */
+    size_t harmless_value_count;
+    struct str content_security_policy; /* sent with this phone's pages; empty: none */
     const struct rule *rules;
     size_t rule_count;
 };
+
+/* Can what this rule allows change something at the phone? With [ "*" ] nobody looked, so it can.
+ */
+static inline bool rule_can_change(const struct rule *rule) {
+    return rule->allow && (rule->changes || rule->params == RULE_PARAMS_ANY);
+}
 
 #endif

@@ -27,6 +27,7 @@ struct loader *loader_new(void) {
     strmap_init(&l->hosts, l->key);
     strmap_init(&l->profiles, l->key);
     strmap_init(&l->roles, l->key);
+    strmap_init(&l->site_roles, l->key);
     strmap_init(&l->ca_files, l->key);
     hostport_local_load(&l->local);
     return l;
@@ -40,6 +41,7 @@ void loader_free(struct loader *l) {
     strmap_free(&l->hosts);
     strmap_free(&l->profiles);
     strmap_free(&l->roles);
+    strmap_free(&l->site_roles);
     strmap_free(&l->ca_files);
     hostport_local_free(&l->local);
     free(l->profile_list);

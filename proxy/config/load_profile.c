@@ -5,22 +5,17 @@
 
 #include "proxy/config/loader.h"
 
-#define NAME_MAX_LEN 64
+#define NAME_MAX_LEN   64
+#define POLICY_MAX_LEN 2048 /* of a Content-Security-Policy */
 
 struct profile_draft {
     int login;
     uint32_t concurrent_requests;
     bool case_insensitive_paths, keep_alive_header;
-    const struct str *no_keep_alive;
-    size_t no_keep_alive_count;
+    const struct str *no_keep_alive, *roles, *harmless_values;
+    size_t no_keep_alive_count, role_count, harmless_value_count;
+    struct str content_security_policy;
     const config_setting_t *rules;
-};
-
-struct rule_draft {
-    struct str name, class, reason;
-    const struct str *roles, *methods, *paths, *parameters;
-    size_t role_count, method_count, path_count, parameter_count;
-    bool allow;
 };
 
 static const struct reader_word logins[] = {{"digest", PHONE_LOGIN_DIGEST},
@@ -44,135 +39,53 @@ static const struct reader_key profile_keys[] = {
      .type = READER_STRS,
      .offset = AT(no_keep_alive),
      .count_offset = AT(no_keep_alive_count)},
+    {.name = "roles", .type = READER_STRS, .offset = AT(roles), .count_offset = AT(role_count)},
+    {.name = "harmless_values",
+     .type = READER_STRS,
+     .offset = AT(harmless_values),
+     .count_offset = AT(harmless_value_count)},
+    {.name = "content_security_policy", .type = READER_STR, .offset = AT(content_security_policy)},
     {.name = "rules", .type = READER_LIST, .required = true, .offset = AT(rules)},
     {.name = NULL},
 };
 #undef AT
 
-/* An empty list is an error wherever an absent key means "every": it would say the opposite of what
- * it looks like. */
-#define AT(field) offsetof(struct rule_draft, field)
-#define LIST(key, must, low, field, count)                                                         \
-    {                                                                                              \
-        .name = (key), .type = READER_STRS, .required = (must), .min = (low), .offset = AT(field), \
-        .count_offset = AT(count)                                                                  \
-    }
-static const struct reader_key rule_keys[] = {
-    {.name = "name", .type = READER_STR, .required = true, .offset = AT(name)},
-    {.name = "class", .type = READER_STR, .offset = AT(class)},
-    {.name = "reason", .type = READER_STR, .offset = AT(reason)},
-    LIST("roles", false, 1, roles, role_count),
-    LIST("methods", false, 1, methods, method_count),
-    LIST("paths", true, 1, paths, path_count),
-    LIST("parameters", false, 0, parameters, parameter_count),
-    {.name = "allow", .type = READER_BOOL, .required = true, .offset = AT(allow)},
-    {.name = NULL},
-};
-#undef AT
-
-static void check_roles(struct loader *l, const struct reader *r, const config_setting_t *group,
-                        const struct rule_draft *draft) {
-    for (size_t i = 0; i < draft->role_count; i++) {
-        size_t old;
+static void check_own_roles(const struct reader *r, const config_setting_t *root,
+                            const struct profile_draft *draft) {
+    for (size_t i = 0; i < draft->role_count; i++)
         if (!load_role_is_good(draft->roles[i]))
-            reader_error(r, reader_at_element(group, "roles", i),
+            reader_error(r, reader_at_element(root, "roles", i),
                          "\"%.60s\" is no role: a-z 0-9 _ -, at most 32", draft->roles[i].ptr);
-        else
-            (void)!strmap_add(&l->roles, draft->roles[i], 0, &old);
-    }
 }
 
-static uint32_t read_methods(const struct reader *r, const config_setting_t *group,
-                             const struct rule_draft *draft) {
-    uint32_t methods = 0;
-    for (size_t i = 0; i < draft->method_count; i++) {
-        enum method method;
-        if (method_from(draft->methods[i], &method))
-            methods |= 1U << method;
-        else
-            reader_error(r, reader_at_element(group, "methods", i),
-                         "\"%.40s\" is no method that is known here", draft->methods[i].ptr);
-    }
-    return methods;
-}
-
-static void check_patterns(const struct reader *r, const config_setting_t *group, const char *key,
-                           const struct str *patterns, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (patterns[i].ptr[0] != '/' && patterns[i].ptr[0] != '*')
-            reader_error(r, reader_at_element(group, key, i),
-                         "\"%.80s\" can match no path: it begins with neither / nor *",
-                         patterns[i].ptr);
-}
-
-static enum rule_params read_parameters(const struct reader *r, const config_setting_t *group,
-                                        const struct rule_draft *draft) {
-    const config_setting_t *at = config_setting_get_member(group, "parameters");
-    if (at == NULL) return RULE_PARAMS_ABSENT;
-    bool any = false;
-    for (size_t i = 0; i < draft->parameter_count; i++)
-        if (str_equal(draft->parameters[i], STR("*"))) any = true;
-    if (any && draft->parameter_count > 1)
-        reader_error(r, at, "\"*\" in \"parameters\" stands alone");
-    if (any) return RULE_PARAMS_ANY;
-    if (draft->parameter_count > 0) return RULE_PARAMS_LISTED;
-    if (!draft->allow)
-        reader_error(r, at, "an empty \"parameters\" in a rule that denies matches nothing");
-    return RULE_PARAMS_ABSENT; /* none are harmless: the same as no key */
-}
-
-static void check_class(const struct reader *r, const config_setting_t *group,
-                        const struct rule_draft *draft) {
-    if (draft->class.len == 0) return;
-    if (draft->allow)
-        reader_error(r, reader_at(group, "class"), "\"class\" is for rules that deny");
-    if (!load_class_is_known(draft->class))
-        reader_error(r, reader_at(group, "class"), "\"%.40s\" is no class that a grant can allow",
-                     draft->class.ptr);
-}
-
-static void load_rule(struct loader *l, const struct reader *r, const config_setting_t *group,
-                      struct strmap *names, struct rule *rule) {
-    struct rule_draft draft = {0};
-    if (!reader_group(r, group, "rule", rule_keys, &draft)) return;
-    size_t line;
-    if (!strmap_add(names, draft.name, reader_line(r, group), &line))
-        reader_error(r, reader_at(group, "name"), "rule \"%.80s\" stands already in line %zu",
-                     draft.name.ptr, line);
-    check_roles(l, r, group, &draft);
-    check_class(r, group, &draft);
-    check_patterns(r, group, "paths", draft.paths, draft.path_count);
-    *rule = (struct rule){
-        .name = draft.name,
-        .class = draft.class,
-        .reason = draft.reason,
-        .roles = draft.roles,
-        .role_count = draft.role_count,
-        .methods = read_methods(r, group, &draft),
-        .paths = draft.paths,
-        .path_count = draft.path_count,
-        .params = read_parameters(r, group, &draft),
-        .param_names = draft.parameters,
-        .param_count = draft.parameter_count,
-        .allow = draft.allow,
-        .file = arena_copy(r->arena, reader_file(r, group)),
-        .line = reader_line(r, group),
-    };
-    ENSURE(rule->file.ptr != NULL);
+/* It becomes a field value of responses. */
+static void check_content_policy(const struct reader *r, const config_setting_t *root,
+                                 struct str policy) {
+    bool plain = policy.len <= POLICY_MAX_LEN;
+    for (size_t i = 0; i < policy.len; i++)
+        plain = plain && policy.ptr[i] >= 0x20 && policy.ptr[i] < 0x7f;
+    if (!plain)
+        reader_error(r, reader_at(root, "content_security_policy"),
+                     "\"content_security_policy\" must be printable ASCII, at most %d octets",
+                     POLICY_MAX_LEN);
 }
 
 static struct profile *build(struct loader *l, const struct reader *r, struct str name) {
     const config_setting_t *root = config_root_setting(&r->source->tree);
     struct profile_draft draft = {0};
     (void)reader_group(r, root, "", profile_keys, &draft);
-    check_patterns(r, root, "no_keep_alive_header", draft.no_keep_alive, draft.no_keep_alive_count);
+    load_check_patterns(r, root, "no_keep_alive_header", draft.no_keep_alive,
+                        draft.no_keep_alive_count);
+    check_own_roles(r, root, &draft);
+    check_content_policy(r, root, draft.content_security_policy);
     size_t count = draft.rules == NULL ? 0 : (size_t)config_setting_length(draft.rules);
     struct rule *rules = reader_alloc(r, count, sizeof(*rules));
     struct strmap names;
     strmap_init(&names, l->key);
+    const struct rule_scope scope = {&names, draft.roles, draft.role_count};
     for (size_t i = 0; i < count; i++) {
         const config_setting_t *group = config_setting_get_elem(draft.rules, (unsigned)i);
-        if (config_setting_is_group(group)) load_rule(l, r, group, &names, &rules[i]);
+        if (config_setting_is_group(group)) load_rule(l, r, group, &scope, &rules[i]);
     }
     strmap_free(&names);
     struct profile *profile = reader_alloc(r, 1, sizeof(*profile));
@@ -184,6 +97,11 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
         .keep_alive_header = draft.keep_alive_header,
         .no_keep_alive_header = draft.no_keep_alive,
         .no_keep_alive_count = draft.no_keep_alive_count,
+        .roles = draft.roles,
+        .role_count = draft.role_count,
+        .harmless_values = draft.harmless_values,
+        .harmless_value_count = draft.harmless_value_count,
+        .content_security_policy = draft.content_security_policy,
         .rules = rules,
         .rule_count = count,
     };

@@ -60,6 +60,7 @@ struct loader {
     bool users_incomplete;    /* a users file had errors: who is missing is not known */
     bool profiles_incomplete; /* one had errors: what its rules name is not known */
     struct strmap roles;      /* named by rules of loaded profiles */
+    struct strmap site_roles; /* declared by the main configuration, for rules of any profile */
     struct strmap ca_files;
 };
 
@@ -86,6 +87,19 @@ void load_limits_apply(struct loader *l);
 void load_users(struct loader *l);
 /* profile: NAME.cfg, read once. NULL where it has errors, with *known false where there is none. */
 const struct profile *load_profile(struct loader *l, struct str name, bool *known);
+/* Where a rule stands: names must be unique in it, roles are what it declares beside user, admin
+ * and the site's. */
+struct rule_scope {
+    struct strmap *names; /* value is the line */
+    const struct str *roles;
+    size_t role_count;
+};
+/* One element of a list of rules. */
+void load_rule(struct loader *l, const struct reader *r, const config_setting_t *group,
+               const struct rule_scope *scope, struct rule *rule);
+/* Patterns over paths. */
+void load_check_patterns(const struct reader *r, const config_setting_t *group, const char *key,
+                         const struct str *patterns, size_t count);
 /* [a-z0-9_-]{1,32} */
 bool load_role_is_good(struct str role);
 /* What a grant's `allow` may lift. */
