@@ -59,19 +59,29 @@ static const uint8_t b64_values[256] = {
 
 bool bytes_from_b64(struct str text, uint8_t *out, size_t len) {
     if (text.len != BYTES_B64_LEN(len)) return false;
-    uint32_t bits = 0;
-    unsigned have = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned digit = b64_values[(unsigned char)text.ptr[i]];
-        if (digit == 0) return false;
-        bits = (bits << 6 | (digit - 1)) & 0xffff;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            *out++ = (uint8_t)(bits >> have);
-        }
+    const unsigned char *in = (const unsigned char *)text.ptr;
+    size_t left = text.len;
+    for (; left >= 4; left -= 4, in += 4) {
+        uint32_t a = b64_values[in[0]], b = b64_values[in[1]];
+        uint32_t c = b64_values[in[2]], d = b64_values[in[3]];
+        if (a == 0 || b == 0 || c == 0 || d == 0) return false;
+        uint32_t bits = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+        *out++ = (uint8_t)(bits >> 16);
+        *out++ = (uint8_t)(bits >> 8);
+        *out++ = (uint8_t)bits;
     }
-    return (bits & ((1u << have) - 1)) == 0;
+    if (left == 0) return true;
+    /* Two or three digits: one or two octets, and no bit behind them set. */
+    uint32_t bits = 0;
+    for (size_t i = 0; i < left; i++) {
+        uint32_t digit = b64_values[in[i]];
+        if (digit == 0) return false;
+        bits = bits << 6 | (digit - 1);
+    }
+    unsigned spare = left == 2 ? 4 : 2;
+    if (left == 3) *out++ = (uint8_t)(bits >> 10);
+    *out = (uint8_t)(bits >> spare);
+    return (bits & ((1u << spare) - 1)) == 0;
 }
 
 void bytes_put_u64(uint8_t out[8], uint64_t value) {

@@ -31,11 +31,10 @@ char ascii_lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-bool str_equal_icase(struct str a, struct str b) {
-    if (a.len != b.len) return false;
-    for (size_t i = 0; i < a.len; i++) {
-        char x = a.ptr[i];
-        char y = b.ptr[i];
+bool str_same_icase(const char *a, const char *b, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        char x = a[i];
+        char y = b[i];
         if (x != y && ascii_lower(x) != ascii_lower(y)) return false;
     }
     return true;
@@ -85,43 +84,75 @@ static uint64_t rotl(uint64_t x, int b) {
     return (x << b) | (x >> (64 - b));
 }
 
-static void sip_round(uint64_t v[4]) {
-    v[0] += v[1];
-    v[1] = rotl(v[1], 13) ^ v[0];
-    v[0] = rotl(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotl(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotl(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotl(v[1], 17) ^ v[2];
-    v[2] = rotl(v[2], 32);
+struct sip {
+    uint64_t a, b, c, d;
+};
+
+static inline struct sip sip_round(struct sip v) {
+    v.a += v.b;
+    v.b = rotl(v.b, 13) ^ v.a;
+    v.a = rotl(v.a, 32);
+    v.c += v.d;
+    v.d = rotl(v.d, 16) ^ v.c;
+    v.a += v.d;
+    v.d = rotl(v.d, 21) ^ v.a;
+    v.c += v.b;
+    v.b = rotl(v.b, 17) ^ v.c;
+    v.c = rotl(v.c, 32);
+    return v;
 }
 
-static void sip_word(uint64_t v[4], uint64_t m) {
-    v[3] ^= m;
-    sip_round(v);
-    sip_round(v);
-    v[0] ^= m;
+static inline struct sip sip_word(struct sip v, uint64_t m) {
+    v.d ^= m;
+    v = sip_round(sip_round(v));
+    v.a ^= m;
+    return v;
+}
+
+/* Eight octets as a little-endian word. */
+static inline uint64_t sip_load(const char *at) {
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+/* The last s.len % 8 octets; of a longer text they are the end of its last eight. */
+static inline uint64_t sip_load_rest(struct str s) {
+    size_t count = s.len % 8;
+    if (count == 0) return 0;
+    if (s.len > 8) return sip_load(s.ptr + s.len - 8) >> (64 - 8 * count);
+    uint64_t word = 0;
+    for (size_t i = 0; i < count; i++) word |= (uint64_t)(unsigned char)s.ptr[i] << (8 * i);
+    return word;
+}
+
+/* Every octet that is an upper-case letter gets the bit that makes it lower case. Octets above 0x7f
+ * are left alone; no sum below carries into the next octet. */
+static inline uint64_t sip_fold(uint64_t word) {
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t low = word & (ones * 0x7f);
+    uint64_t from_a = low + ones * (0x80 - 'A');
+    uint64_t above_z = low + ones * (0x80 - 'Z' - 1);
+    return word | (((from_a & ~above_z & ~word) & (ones * 0x80)) >> 2);
 }
 
 /* SipHash-2-4 (Aumasson, Bernstein 2012): table keys that a peer cannot steer into one bucket. */
 uint64_t str_hash(struct str s, const uint64_t key[2], bool fold) {
-    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
-                     key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
-    uint64_t word = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        char c = fold ? ascii_lower(s.ptr[i]) : s.ptr[i];
-        word |= (uint64_t)(unsigned char)c << (8 * (i % 8));
-        if (i % 8 == 7) {
-            sip_word(v, word);
-            word = 0;
-        }
+    struct sip v = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
+                    key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
+    size_t at = 0;
+    for (; s.len - at >= 8; at += 8) {
+        uint64_t word = sip_load(s.ptr + at);
+        v = sip_word(v, fold ? sip_fold(word) : word);
     }
-    sip_word(v, word | (uint64_t)(s.len & 0xff) << 56);
-    v[2] ^= 0xff;
-    for (int i = 0; i < 4; i++) sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
+    uint64_t rest = sip_load_rest(s);
+    v = sip_word(v, (fold ? sip_fold(rest) : rest) | (uint64_t)(s.len & 0xff) << 56);
+    v.c ^= 0xff;
+    for (int i = 0; i < 4; i++) v = sip_round(v);
+    return v.a ^ v.b ^ v.c ^ v.d;
 }
 
 bool str_list_has(struct str list, struct str token) {

@@ -92,8 +92,10 @@ static void hash_is_siphash_2_4(void **state) {
     static const uint64_t want[] = {0x726fdb47dd0e0e31u, 0x74f839c593dc67fdu, 0x0d6c8009d9a94f5au,
                                     0x85676696d7fb7e2du, 0xcf2794e0277187b7u, 0x18765564cd99a68du,
                                     0xcbc9466e58fee3ceu, 0xab0200f58b01d137u, 0x93f5f5799a932462u,
-                                    0x9e0082df0ba9e4b0u};
-    char message[16];
+                                    0x9e0082df0ba9e4b0u, 0x7a5dbbc594ddb9f3u, 0xf4b32f46226bada7u,
+                                    0x751e8fbc860ee5fbu, 0x14ea5627c0843d90u, 0xf723ca908e7af2eeu,
+                                    0xa129ca6149be45e5u, 0x3f2acc7f57c29bdbu};
+    char message[17];
     for (size_t i = 0; i < sizeof(message); i++) message[i] = (char)i;
     for (size_t i = 0; i < ARRAY_LEN(want); i++)
         assert_true(str_hash((struct str){message, i}, key, false) == want[i]);
@@ -101,6 +103,21 @@ static void hash_is_siphash_2_4(void **state) {
     assert_true(str_hash(STR("Host"), key, true) == str_hash(STR("hOST"), key, true));
     assert_true(str_hash(STR("Host"), key, false) != str_hash(STR("hOST"), key, false));
     assert_true(str_hash(STR("Host"), key, false) != str_hash(STR("Host"), other, false));
+}
+
+/* Folding before hashing is the same as hashing what was folded octet by octet. */
+static void hash_folds_every_octet_as_ascii_lower(void **state) {
+    (void)state;
+    static const uint64_t key[2] = {3, 4};
+    char text[24], lower[24];
+    for (unsigned c = 0; c < 256; c++) {
+        for (size_t len = 0; len <= sizeof(text); len++) {
+            for (size_t i = 0; i < len; i++) text[i] = (char)(c + i % 3);
+            for (size_t i = 0; i < len; i++) lower[i] = ascii_lower(text[i]);
+            assert_true(str_hash((struct str){text, len}, key, true) ==
+                        str_hash((struct str){lower, len}, key, false));
+        }
+    }
 }
 
 static void character_classes(void **state) {
@@ -170,6 +187,7 @@ int main(void) {
         cmocka_unit_test(finding_and_splitting),
         cmocka_unit_test(numbers),
         cmocka_unit_test(hash_is_siphash_2_4),
+        cmocka_unit_test(hash_folds_every_octet_as_ascii_lower),
         cmocka_unit_test(character_classes),
         cmocka_unit_test(V17_utf8),
     };
