@@ -213,11 +213,15 @@ demo: ## a working gate in front of three simulated phones
 	@$(MAKE) -j$$(nproc) build/phonegate
 	@exec $(PYTHON) deploy/demo.py $(DEMO_ARGS)
 
+# What each profile is expected to say: `phonegate check --expect`.
+POLICY_TABLES := $(wildcard tests/vectors/snom.txt tests/vectors/policy/*.txt)
 MAN := $(wildcard deploy/man/*.[158])
 install: build/phonegate ## below DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 build/plain/phonegate $(DESTDIR)$(PREFIX)/bin/phonegate
 	install -d $(DESTDIR)$(PREFIX)/share/phonegate/profiles $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 644 $(wildcard policy/profiles/*.cfg) $(DESTDIR)$(PREFIX)/share/phonegate/profiles
+	install -d $(DESTDIR)$(PREFIX)/share/phonegate/tests
+	install -m 644 $(POLICY_TABLES) $(DESTDIR)$(PREFIX)/share/phonegate/tests
 	sed 's|/usr/bin/phonegate|$(PREFIX)/bin/phonegate|' deploy/phonegate.service \
 	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/phonegate.service
 	for page in $(MAN); do \

@@ -14,6 +14,16 @@
     "unlock forgives wrong passwords, and signout makes all browsers of the person ask\n"          \
     "for the password again: both now, at the running gate.\n"                                     \
     "import takes the lines of a users file of Apache (htdigest) or lighttpd.\n"
+#define CHECK_HELP                                                                                 \
+    "Report every problem of the configuration with file and line.\n"                              \
+    "  --expect TABLE   then judge each row of this table, and say which do not hold:\n"           \
+    "                     USER PHONE METHOD TARGET [KIND:BODY] [@SENDER] -> VERDICT [RULE]\n"      \
+    "                   VERDICT is allow, deny or a status, RULE the name of one or - for none.\n" \
+    "                   A table that names phones and users of its own needs no configuration.\n"  \
+    "  --profiles DIR   where the profiles of such a table are; if absent, in profiles_dir of\n"   \
+    "                   the configuration, or in ../profiles beside the table\n"                   \
+    "Exit status: 0 only if serve would start and every row holds; 1 if not; 2 if a file\n"        \
+    "cannot be read or a table has a line that is no row. The form of a table: phonegate(8).\n"
 #define EXPLAIN_HELP                                                                               \
     "Say what the gate would do with a request of NAME on phone ID, and why: the\n"                \
     "verdict, the rule with its file and line, the grant, and what the phone is sent.\n"           \
@@ -37,10 +47,8 @@ static int cmd_later(int argc, char **argv);
 static const struct cmd_entry commands[] = {
     {"serve", cmd_serve, "serve [-c FILE]", "run in the foreground",
      "Run the gate in the foreground until it gets SIGTERM or SIGINT.\n", true},
-    {"check", cmd_check, "check [-c FILE]", "look for problems in the configuration",
-     "Report every problem of the configuration with file and line.\n"
-     "Exit status: 0 only if serve would start.\n",
-     true},
+    {"check", cmd_check, "check [-c FILE] [--expect TABLE]... [--profiles DIR]",
+     "look for problems in the configuration", CHECK_HELP, true},
     {"user", cmd_user, "user add|passwd|remove|unlock|signout NAME | list | import FILE [-c FILE]",
      "manage the people who may sign in", USER_HELP, true},
     {"explain", cmd_explain, "explain [-c FILE] --user NAME --phone ID METHOD TARGET [--body FILE]",

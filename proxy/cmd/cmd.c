@@ -73,6 +73,42 @@ bool cmd_args(int argc, char **argv, const struct cmd_option *options, const cha
     return true;
 }
 
+static void drop_words(int *argc, char **argv, int at, int count) {
+    /* The NULL behind them moves, too. */
+    memmove(&argv[at], &argv[at + count], (size_t)(*argc - at - count + 1) * sizeof(*argv));
+    *argc -= count;
+}
+
+bool cmd_take_flag(int *argc, char **argv, const char *flag) {
+    for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], flag) != 0) continue;
+        drop_words(argc, argv, i, 1);
+        return true;
+    }
+    return false;
+}
+
+bool cmd_take_values(int *argc, char **argv, const char *name, const char **values, size_t *count) {
+    size_t room = *count, len = strlen(name);
+    *count = 0;
+    for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0;) {
+        bool alone = strcmp(argv[i], name) == 0;
+        bool joined = strncmp(argv[i], name, len) == 0 && argv[i][len] == '=';
+        if (!alone && !joined) {
+            i++;
+            continue;
+        }
+        if (*count == room || (alone && i + 1 == *argc)) {
+            (void)cmd_usage_error(argv[0], *count == room ? "too many %s" : "%s needs a value",
+                                  name);
+            return false;
+        }
+        values[(*count)++] = alone ? argv[i + 1] : argv[i] + len + 1;
+        drop_words(argc, argv, i, alone ? 2 : 1);
+    }
+    return true;
+}
+
 void cmd_print(FILE *to, struct str s) {
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];

@@ -51,6 +51,15 @@ struct cmd_option {
 MUST_USE bool cmd_args(int argc, char **argv, const struct cmd_option *options, const char **words,
                        size_t *count);
 
+/* Take a word without a value out of argv, before cmd_args sees it. */
+bool cmd_take_flag(int *argc, char **argv, const char *flag);
+
+/* Take every "--name VALUE" and "--name=VALUE" out of argv: an option that may stand there more
+ * than once. `values` has room for *count, which is how many there are afterwards. False after a
+ * message on standard error: CMD_USAGE. */
+MUST_USE bool cmd_take_values(int *argc, char **argv, const char *name, const char **values,
+                              size_t *count);
+
 /* "phonegate COMMAND: TEXT" on standard error, without control characters. */
 void cmd_complain(const char *command, const char *format, va_list args) PRINTF_LIKE(2, 0);
 

@@ -276,23 +276,12 @@ static int run(struct job *job) {
     return change(job);
 }
 
-/* Take a word without a value out of argv. */
-static bool take_flag(int *argc, char **argv, const char *flag) {
-    for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], flag) != 0) continue;
-        memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i) * sizeof(*argv)); /* the NULL, too */
-        (*argc)--;
-        return true;
-    }
-    return false;
-}
-
 int cmd_user(int argc, char **argv) {
     const char *file = NULL, *log = NULL, *words[2] = {NULL, NULL};
     const struct cmd_option options[] = {{"-c", &file}, {"--md5", &log}, {NULL, NULL}};
     size_t count = ARRAY_LEN(words);
     struct job job = {.file = {.lock = -1}};
-    job.allow_weak = take_flag(&argc, argv, "--allow-weak");
+    job.allow_weak = cmd_take_flag(&argc, argv, "--allow-weak");
     if (!cmd_args(argc, argv, options, words, &count)) return CMD_USAGE;
     if (!action_from(words[0], &job.action))
         return cmd_usage_error(argv[0], "add, passwd, remove, list, import, unlock or signout?");

@@ -22,35 +22,75 @@ void explain_deinit(struct explain *e) {
     hasher_free(e->hasher);
 }
 
-/* The head as a browser would send it. */
+static bool is_given(const struct explain_request *request, struct str name) {
+    for (size_t i = 0; i < request->field_count; i++)
+        if (str_equal_icase(request->fields[i].name, name)) return true;
+    return false;
+}
+
+static void put_field(struct outbuf *out, struct str name, struct str value) {
+    outbuf_put(out, STR("\r\n"));
+    outbuf_put(out, name);
+    outbuf_put(out, STR(": "));
+    outbuf_put(out, value);
+}
+
+/* What a browser says of the page that made it ask (Fetch Metadata, RFC 6454). */
+static void put_sender(struct outbuf *out, const struct explain_request *request,
+                       struct str origin) {
+    if (request->sender == EXPLAIN_SCRIPT) return;
+    bool own = request->sender == EXPLAIN_OWN_PAGE;
+    bool reads = str_equal(request->method, STR("GET")) || str_equal(request->method, STR("HEAD"));
+    const struct header fields[] = {
+        {STR("Sec-Fetch-Site"), own ? STR("same-origin") : STR("cross-site")},
+        {STR("Sec-Fetch-Mode"), STR("navigate")},
+        {STR("Sec-Fetch-Dest"), STR("document")},
+        {STR("Origin"), own ? origin : STR("https://elsewhere.invalid")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(fields) - (reads ? 1 : 0); i++)
+        if (!is_given(request, fields[i].name)) put_field(out, fields[i].name, fields[i].value);
+}
+
+static size_t head_size(const struct explain_request *request, struct str host) {
+    size_t size = 1024 + 2 * host.len + request->method.len + request->target.len +
+                  request->phone.len + request->content_type.len;
+    for (size_t i = 0; i < request->field_count; i++)
+        size += request->fields[i].name.len + request->fields[i].value.len + 4;
+    return size;
+}
+
+/* The head as a browser or a program would send it. */
 static struct str write_head(struct explain *e, const struct policy *policy,
                              const struct explain_request *request) {
     const struct policy_phone *phone = route_by_id(policy->routes, request->phone);
-    struct str host = phone == NULL ? STR_NONE : phone->host;
+    struct str host = phone == NULL || request->by_path ? STR_NONE : phone->host;
     bool by_path = host.len == 0;
     if (by_path && policy->portal_host_count > 0) host = policy->portal_hosts[0];
-    size_t cap = 512 + host.len + request->method.len + request->target.len + request->phone.len +
-                 request->content_type.len;
-    struct outbuf out;
-    char *memory = arena_alloc(&e->head, cap);
-    if (memory == NULL) return STR_NONE;
+    size_t cap = head_size(request, host);
+    char *memory = arena_alloc(&e->head, cap), *origin = arena_alloc(&e->head, host.len + 8);
+    if (memory == NULL || origin == NULL) return STR_NONE;
+    struct outbuf out, own;
+    outbuf_init(&own, origin, host.len + 8);
+    outbuf_put(&own, STR("https://"));
+    outbuf_put(&own, host);
     outbuf_init(&out, memory, cap);
     outbuf_put(&out, request->method);
     outbuf_put(&out, by_path ? STR(" /phone/") : STR(" "));
     if (by_path) outbuf_put(&out, request->phone);
     outbuf_put(&out, request->target);
-    outbuf_put(&out, STR(" HTTP/1.1\r\nHost: "));
-    outbuf_put(&out, host);
-    if (request->has_body && request->content_type.len > 0) {
-        outbuf_put(&out, STR("\r\nContent-Type: "));
-        outbuf_put(&out, request->content_type);
-    }
+    outbuf_put(&out, STR(" HTTP/1.1"));
+    put_field(&out, STR("Host"), host);
+    put_sender(&out, request, outbuf_str(&own));
+    for (size_t i = 0; i < request->field_count; i++)
+        put_field(&out, request->fields[i].name, request->fields[i].value);
+    if (request->has_body && request->content_type.len > 0)
+        put_field(&out, STR("Content-Type"), request->content_type);
     if (request->has_body) {
         outbuf_put(&out, STR("\r\nContent-Length: "));
         outbuf_u64(&out, request->body.len);
     }
     outbuf_put(&out, STR("\r\n\r\n"));
-    return outbuf_str(&out);
+    return out.full ? STR_NONE : outbuf_str(&out);
 }
 
 static enum explain_result refuse(struct explain *e, unsigned status, const char *reason) {

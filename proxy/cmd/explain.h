@@ -10,11 +10,23 @@
 #include "proxy/config/config.h"
 #include "proxy/http/http_strict.h"
 
+/* Who made the browser, or the program, ask: the fields that tell it. */
+enum explain_sender {
+    EXPLAIN_OWN_PAGE,   /* a browser, on a page that came from the gate under the same name */
+    EXPLAIN_CROSS_SITE, /* a browser, following a link or a form of somebody else's page */
+    EXPLAIN_SCRIPT,     /* a program: none of the fields that browsers send */
+};
+
 struct explain_request {
     struct str method, target; /* target as the phone sees it, with its query */
     struct str phone;          /* id; it need not exist */
     bool has_body;
+    bool by_path;                  /* even where the phone has a name of its own */
     struct str body, content_type; /* content_type may be empty: no such field */
+    enum explain_sender sender;
+    const struct header
+        *fields; /* more of them; one of the same name as the sender's replaces it */
+    size_t field_count;
 };
 
 enum explain_result {

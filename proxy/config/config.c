@@ -86,6 +86,7 @@ void snapshot_free(struct snapshot *s) {
 static struct config *finish(struct loader *l) {
     struct snapshot *s = l->snapshot;
     struct policy *policy = &s->config.policy;
+    s->config.profiles_dir = s->draft.profiles_dir;
     s->draft = (struct draft){0}; /* it points into the source */
     s->routes = route_index_new(policy->phones, policy->phone_count, l->key);
     s->grants = grant_index_new(policy->grants, policy->grant_count, l->key);
@@ -111,10 +112,9 @@ static void load_parts(struct loader *l) {
     load_identity(l);
 }
 
-enum config_result loader_finish(struct loader *l, enum source_result source, config_report *report,
-                                 void *user, struct config **config) {
+enum config_result loader_end(struct loader *l, enum source_result source, config_report *report,
+                              void *user, struct config **config) {
     *config = NULL;
-    if (source == SOURCE_OK) load_parts(l);
     problems_tell(&l->problems, report, user);
     if (source == SOURCE_OK && l->problems.errors == 0)
         *config = finish(l);
@@ -123,6 +123,12 @@ enum config_result loader_finish(struct loader *l, enum source_result source, co
     loader_free(l);
     if (source == SOURCE_UNREADABLE) return CONFIG_UNREADABLE;
     return *config != NULL ? CONFIG_OK : CONFIG_INVALID;
+}
+
+enum config_result loader_finish(struct loader *l, enum source_result source, config_report *report,
+                                 void *user, struct config **config) {
+    if (source == SOURCE_OK) load_parts(l);
+    return loader_end(l, source, report, user, config);
 }
 
 enum config_result config_load(const char *path, config_report *report, void *user,

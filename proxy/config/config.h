@@ -96,6 +96,7 @@ struct config {
     } access_log;
     struct config_limits limits;
     const struct config_phone *phones; /* phones[i] goes with policy.phones[i] */
+    struct str profiles_dir;           /* path, resolved */
     struct str digest_of_file; /* 16 hex digits over all files read: policy_version in records */
 };
 

@@ -74,6 +74,9 @@ enum source_result loader_read_text(struct loader *l, const char *path, struct s
 /* Load all parts of what was read, report, and free the loader: config_load's second half. */
 enum config_result loader_finish(struct loader *l, enum source_result source, config_report *report,
                                  void *user, struct config **config);
+/* The end of that: report what was found, build the snapshot, free the loader. */
+enum config_result loader_end(struct loader *l, enum source_result source, config_report *report,
+                              void *user, struct config **config);
 void loader_digest(struct loader *l, struct str text);
 
 void snapshot_free(struct snapshot *s);

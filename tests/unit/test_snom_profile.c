@@ -219,6 +219,8 @@ static void U01_to_U08_R16_R17_the_snom_table(void **state) {
         row.line++;
         text[strcspn(text, "\r\n")] = '\0';
         if (text[0] == '#' || text[0] == '\0') continue;
+        /* Its own phone and people are what load() above has made. */
+        if (strncmp(text, "phone ", 6) == 0 || strncmp(text, "user ", 5) == 0) continue;
         if (!split_row(text, &row)) fail_msg("snom.txt:%u: not a row", row.line);
         check_row(config, &row);
         rows++;
