@@ -22,9 +22,13 @@ struct phone_tls {
     SSL_SESSION *sessions[SESSIONS_KEPT]; /* newest first, NULL behind the last; under lock */
 };
 
-/* Forward secrecy always (T10); CBC only because old phones know nothing newer at TLS 1.2. */
-static const char cipher_list[] = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:"
-                                  "!aNULL:!eNULL:!PSK:!SRP:!aDSS";
+/* Forward secrecy always (T10); CBC only because old phones know nothing newer at TLS 1.2. AES-128
+ * first: phones have no AES in hardware, and 256 bits cost them 14 rounds instead of 10. */
+static const char cipher_suites[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+static const char cipher_list[] =
+    "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:"
+    "!aNULL:!eNULL:!PSK:!SRP:!aDSS";
 
 /* ---- names and pins ---- */
 
@@ -216,6 +220,7 @@ static void harden(SSL_CTX *ctx) {
     ENSURE(SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1);
     ENSURE(SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1);
     ENSURE(SSL_CTX_set_cipher_list(ctx, cipher_list) == 1);
+    ENSURE(SSL_CTX_set_ciphersuites(ctx, cipher_suites) == 1);
     ENSURE(SSL_CTX_set1_groups_list(ctx, groups) == 1);
 }
 

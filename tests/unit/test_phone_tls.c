@@ -295,6 +295,23 @@ static void T10_phone_without_forward_secrecy(void **state) {
     EVP_PKEY_free(key);
 }
 
+static void T10_aes_128_is_offered_first(void **state) {
+    struct world *world = *state;
+    struct phone_tls *tls = tls_with_pin(world->pin);
+    SSL *ssl = phone_tls_connect(tls, STR("phone"));
+    STACK_OF(SSL_CIPHER) *offered = SSL_get_ciphers(ssl);
+    const char *first_of_1_2 = NULL;
+    for (int i = 0; i < sk_SSL_CIPHER_num(offered) && first_of_1_2 == NULL; i++) {
+        const char *name = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(offered, i));
+        if (i == 0) assert_string_equal(name, "TLS_AES_128_GCM_SHA256");
+        if (strncmp(name, "TLS_", 4) != 0) first_of_1_2 = name;
+    }
+    assert_non_null(first_of_1_2);
+    assert_non_null(strstr(first_of_1_2, "AES128-GCM"));
+    SSL_free(ssl);
+    phone_tls_free(tls);
+}
+
 /* Resumed three times in a row after one full handshake. */
 static void resumes(const struct world *world, int version, bool clean) {
     struct phone_tls *tls = tls_with_pin(world->pin);
@@ -428,6 +445,7 @@ int main(void) {
         cmocka_unit_test(T13_settings_that_decide_nothing_are_refused),
         cmocka_unit_test(T01_phone_below_1_2),
         cmocka_unit_test(T10_phone_without_forward_secrecy),
+        cmocka_unit_test(T10_aes_128_is_offered_first),
         cmocka_unit_test(sessions_resume),
         cmocka_unit_test(sessions_resume_after_a_phone_hung_up),
         cmocka_unit_test(tickets_of_1_3_are_offered_once),
