@@ -1,5 +1,7 @@
-/* The Snom profile as the gate loads it, asked every question of tests/vectors/snom.txt by host
- * name and by path: both must come to the same answer and send the same target. */
+/* Every profile of policy/profiles/ as the gate loads it, asked every question of its table in
+ * tests/vectors/ by host name and by path: both must come to the same answer and send the same
+ * target. A profile without a table fails. */
+#include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -28,16 +30,17 @@ static const char settings[] =
     "    allow = [ \"firmware-url\", \"factory-reset\", \"minibrowser-url\" ]; },\n"
     "  { users = [ \"joe\" ]; role = \"user\"; phones = [ \"*\" ];\n"
     "    allow = [ \"firmware-url\", \"factory-reset\", \"minibrowser-url\" ]; } );\n"
-    "phones = ( { id = \"101\"; url = \"https://192.0.2.101\"; profile = \"snom\";\n"
+    "phones = ( { id = \"101\"; url = \"https://192.0.2.101\"; profile = \"%s\";\n"
     "  host = \"101.phones.example.com\"; tls: { verify = \"none\"; };\n"
-    "  login: { user = \"gate\"; password_file = \"secret\"; }; } );\n";
+    "  login: { user = \"gate\"; password_file = \"secret\"; }; } );\n"
+    "profiles_dir = \"%s/policy/profiles\";\n";
 
-static void write_file(const char *dir, const char *name, const char *text, const char *more) {
+static void write_file(const char *dir, const char *name, const char *text) {
     char path[PATH_MAX];
     (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
-    assert_true(fputs(text, file) >= 0 && fputs(more, file) >= 0);
+    assert_true(fputs(text, file) >= 0);
     assert_int_equal(fclose(file), 0);
 }
 
@@ -47,8 +50,8 @@ static void print_problem(void *user, enum config_level level, const char *file,
     if (level == CONFIG_ERROR) print_message("%s:%u: %s\n", file, line, text);
 }
 
-static struct config *load(void) {
-    char dir[64], path[128], here[PATH_MAX - 64], more[PATH_MAX];
+static struct config *load(const char *profile) {
+    char dir[64], path[128], here[PATH_MAX], text[PATH_MAX + sizeof(settings) + 64];
     (void)umask(077); /* keys and secrets that others may read are refused */
     assert_non_null(fixture_dir_make(dir));
     assert_non_null(getcwd(here, sizeof(here)));
@@ -57,10 +60,10 @@ static struct config *load(void) {
         .cn = "gate.example.com", .sans = "DNS:gate.example.com", .key = key});
     fixture_write_cert(dir, "gate.crt", cert, path);
     fixture_write_key(dir, "gate.key", key, NULL, path);
-    (void)snprintf(more, sizeof(more), "profiles_dir = \"%s/policy/profiles\";\n", here);
-    write_file(dir, "users", users, "");
-    write_file(dir, "secret", "correct horse battery\n", "");
-    write_file(dir, "phonegate.cfg", settings, more);
+    (void)snprintf(text, sizeof(text), settings, profile, here);
+    write_file(dir, "users", users);
+    write_file(dir, "secret", "correct horse battery\n");
+    write_file(dir, "phonegate.cfg", text);
     (void)snprintf(path, sizeof(path), "%s/phonegate.cfg", dir);
     struct config *config = NULL;
     enum config_result result = config_load(path, print_problem, NULL, &config);
@@ -174,7 +177,8 @@ static void judge(const struct config *config, struct arena *arena, const struct
     }
 }
 
-static void expect(const struct row *row, const struct decision *d, bool by_path) {
+/* True where the row came true; else it is told what came instead. */
+static bool expect(const struct row *row, const struct decision *d, bool by_path) {
     char status[16];
     (void)snprintf(status, sizeof(status), "%u", d->status);
     struct str verdict = str_of(status);
@@ -183,13 +187,15 @@ static void expect(const struct row *row, const struct decision *d, bool by_path
     struct str rule = d->rule != NULL ? d->rule->name : STR("-");
     /* Without a grant a host is unknown (421) where a path is (404). */
     if (by_path && str_equal(verdict, STR("404"))) verdict = STR("421");
-    if (str_equal(verdict, row->verdict) && str_equal(rule, row->rule)) return;
-    fail_msg("%s:%u: " STR_FMT " " STR_FMT " " STR_FMT "\n  got " STR_FMT " " STR_FMT " (%s)",
-             row->file, row->line, STR_ARG(row->user), STR_ARG(row->method), STR_ARG(row->target),
-             STR_ARG(verdict), STR_ARG(rule), d->reason);
+    if (str_equal(verdict, row->verdict) && str_equal(rule, row->rule)) return true;
+    print_message("%s:%u: " STR_FMT " " STR_FMT " " STR_FMT "\n  got " STR_FMT " " STR_FMT
+                  " (%s)\n",
+                  row->file, row->line, STR_ARG(row->user), STR_ARG(row->method),
+                  STR_ARG(row->target), STR_ARG(verdict), STR_ARG(rule), d->reason);
+    return false;
 }
 
-static void check_row(const struct config *config, const struct row *row) {
+static bool row_comes_true(const struct config *config, const struct row *row) {
     struct arena arena;
     struct asked by_host = {0}, by_path = {0};
     struct decision d[2];
@@ -202,57 +208,96 @@ static void check_row(const struct config *config, const struct row *row) {
     set_target(&by_path, STR("gate.example.com:8443"), "/phone/101", row->target);
     judge(config, &arena, row, &by_host, &d[0]);
     judge(config, &arena, row, &by_path, &d[1]);
-    expect(row, &d[0], false);
-    expect(row, &d[1], true);
+    bool good = expect(row, &d[0], false);
+    good = expect(row, &d[1], true) && good;
     assert_true(str_equal(d[0].target, d[1].target));
     arena_release(&arena);
+    return good;
 }
 
-static void U01_to_U08_R16_R17_the_snom_table(void **state) {
-    const struct config *config = *state;
-    FILE *file = fopen("tests/vectors/snom.txt", "r");
+/* ---- one table ---- */
+
+static FILE *open_table(const char *profile) {
+    static const char *const places[] = {"tests/vectors/policy", "tests/vectors"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s.txt", places[i], profile);
+        FILE *file = fopen(path, "r");
+        if (file != NULL) return file;
+    }
+    fail_msg("tests/vectors/policy/%s.txt: every shipped profile has its table", profile);
+    return NULL;
+}
+
+/* "phone 101 NAME" says whose table it is, "user ..." what setup() gives that name: lines for
+ * `phonegate check --expect`. */
+static bool is_setting(const char *text, const char *profile) {
+    char own[128];
+    (void)snprintf(own, sizeof(own), "phone 101 %s", profile);
+    if (strncmp(text, "user ", 5) == 0 || strcmp(text, own) == 0) return true;
+    if (strncmp(text, "phone ", 6) == 0) fail_msg("%s.txt: \"%s\"?", profile, text);
+    return false;
+}
+
+/* The least a table may say: each page and each trick, for a person of either role. */
+static size_t rows_wanted(const char *profile) {
+    return strcmp(profile, "snom") == 0 ? 300 : 60;
+}
+
+static void check_table(const char *profile) {
+    struct config *config = load(profile);
+    FILE *file = open_table(profile);
     char text[2048];
-    struct row row = {.file = "snom.txt"};
-    size_t rows = 0;
-    assert_non_null(file);
+    struct row row = {.file = profile};
+    size_t rows = 0, wrong = 0;
     while (fgets(text, sizeof(text), file) != NULL) {
         row.line++;
         text[strcspn(text, "\r\n")] = '\0';
-        if (text[0] == '#' || text[0] == '\0') continue;
-        /* Its own phone and people are what load() above has made. */
-        if (strncmp(text, "phone ", 6) == 0 || strncmp(text, "user ", 5) == 0) continue;
-        if (!split_row(text, &row)) fail_msg("snom.txt:%u: not a row", row.line);
-        check_row(config, &row);
+        if (text[0] == '#' || text[0] == '\0' || is_setting(text, profile)) continue;
+        if (!split_row(text, &row)) fail_msg("%s.txt:%u: not a row", profile, row.line);
+        wrong += !row_comes_true(config, &row);
         rows++;
     }
     (void)fclose(file);
-    assert_true(rows >= 300);
+    config_release(config);
+    if (wrong > 0) fail_msg("%s.txt: %zu of %zu rows did not come true", profile, wrong, rows);
+    if (rows < rows_wanted(profile)) fail_msg("%s.txt: %zu rows are too few", profile, rows);
 }
 
-static void the_profile_says_how_to_talk_to_the_phone(void **state) {
-    const struct config *config = *state;
+static int is_profile(const struct dirent *entry) {
+    const char *dot = strrchr(entry->d_name, '.');
+    return dot != NULL && strcmp(dot, ".cfg") == 0;
+}
+
+static void U01_to_U08_R16_R17_the_tables_of_all_profiles(void **state) {
+    (void)state;
+    struct dirent **entries;
+    int count = scandir("policy/profiles", &entries, is_profile, alphasort);
+    assert_true(count >= 11);
+    for (int i = 0; i < count; i++) {
+        *strrchr(entries[i]->d_name, '.') = '\0';
+        check_table(entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+static void profiles_say_how_to_talk_to_the_phone(void **state) {
+    (void)state;
+    struct config *config = load("snom");
     const struct profile *profile = config->policy.phones[0].profile;
     assert_int_equal(profile->login, PHONE_LOGIN_DIGEST);
     assert_int_equal(profile->concurrent_requests, 1);
     assert_true(profile->case_insensitive_paths);
     assert_true(profile->keep_alive_header);
     assert_int_equal(profile->no_keep_alive_count, 1);
-}
-
-static int setup(void **state) {
-    *state = load();
-    return 0;
-}
-
-static int teardown(void **state) {
-    config_release(*state);
-    return 0;
+    config_release(config);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(U01_to_U08_R16_R17_the_snom_table),
-        cmocka_unit_test(the_profile_says_how_to_talk_to_the_phone),
+        cmocka_unit_test(U01_to_U08_R16_R17_the_tables_of_all_profiles),
+        cmocka_unit_test(profiles_say_how_to_talk_to_the_phone),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
