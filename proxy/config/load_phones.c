@@ -136,6 +136,17 @@ static void load_tls(struct loader *l, const config_setting_t *group,
                        draft->id.ptr);
 }
 
+/* Digest proves a password without sending it. The other logins send it, so anybody on the way
+ * would have it (B01). */
+static void check_login(struct loader *l, const config_setting_t *group,
+                        const struct profile *profile, const struct config_phone *phone) {
+    if (profile == NULL || phone->host.len == 0 || phone->tls) return;
+    if (profile->login != PHONE_LOGIN_BASIC && profile->login != PHONE_LOGIN_FORM) return;
+    reader_error(&l->reader, reader_at(group, "url"),
+                 "profile \"%.64s\" sends the password itself, so the url has to be https://",
+                 profile->name.ptr);
+}
+
 static void load_phone(struct phones_ctx *ctx, const config_setting_t *group,
                        struct policy_phone *policy, struct config_phone *phone) {
     struct loader *l = ctx->loader;
@@ -148,6 +159,7 @@ static void load_phone(struct phones_ctx *ctx, const config_setting_t *group,
     load_url(l, group, &draft, phone);
     const struct profile *profile = find_profile(l, group, &draft);
     load_accounts(l, group, &draft, profile, phone);
+    check_login(l, group, profile, phone);
     load_tls(l, group, &draft, phone);
     phone->policy = policy;
     phone->login_required = draft.login_required;

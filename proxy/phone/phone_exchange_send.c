@@ -15,6 +15,8 @@ static bool write_authorization(struct phone_exchange *px, struct str method, st
                                 struct outbuf *out) {
     struct phone_login_memory *login = px_memory(px);
     if (px_is_naked(px->attempt) || login->open) return true;
+    /* Basic in clear text (B01): the configuration refuses it, and so do we. */
+    if (login->challenge.scheme == PHONE_LOGIN_BASIC && px->phone->tls == NULL) return false;
     const struct phone_account *account = &px->phone->accounts[px->request.account];
     uint8_t random[16];
     worker_random(px->worker, random, sizeof(random));
