@@ -165,6 +165,7 @@ static void judge(const struct decide_ctx *ctx, const struct request_view *req, 
         .lifted = d->grant->allow,
         .lifted_count = d->grant->allow_count,
     };
+    if (ctx->trace != NULL) *ctx->trace = (struct decide_trace){true, params, question};
     switch (rules_judge(d->phone->profile, &question, &d->rule)) {
     case RULES_DENY:
         if (d->rule != NULL) d->detail = d->rule->reason;

@@ -10,6 +10,7 @@
 #define POLICY_ACCESS_DECIDE_H
 
 #include "policy/access/policy.h"
+#include "policy/access/rules.h"
 #include "policy/auth/authn.h"
 #include "policy/base/arena.h"
 #include "policy/base/request.h"
@@ -97,6 +98,13 @@ struct decision {
     bool admin_account;      /* log in with admin_login where the phone has one */
 };
 
+/* What the rules were asked, for explain; valid as long as the request's arena. */
+struct decide_trace {
+    bool asked; /* false: it was decided before any rule */
+    struct params params;
+    struct rules_question question; /* its params are the ones above */
+};
+
 struct decide_ctx {
     const struct policy *policy;
     struct nonce_table *nonces;
@@ -106,6 +114,7 @@ struct decide_ctx {
     struct authn_guard guard; /* its settings are the policy's */
     /* explain: judge as if this user had signed in; authentication is skipped. NULL in serve. */
     const struct user *assume_user;
+    struct decide_trace *trace; /* NULL in serve: filled in, changes nothing */
 };
 
 /* Judge a request whose body has not been read. Every member of *d is set. */

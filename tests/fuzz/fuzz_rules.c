@@ -1,8 +1,9 @@
 /* Any list of rules and any question: a body, once seen, never turns a refusal that was final into
- * anything else, and an allow always has an allow rule that matches by a second, plain reading. */
+ * anything else, an allow always has an allow rule that matches by a second, plain reading, and the
+ * trace that explain shows names the same rule. */
 #include <string.h>
 
-#include "policy/access/rules.h"
+#include "policy/access/rules_trace.h"
 #include "policy/access/urlpath.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -57,6 +58,18 @@ static bool plainly_matches(const struct rule *rule, const struct rules_question
     return !rule->allow || (q->params->count == 0 && q->body == RULES_BODY_NONE);
 }
 
+/* The trace's first rule that matches is the one that decides. */
+static void check_trace(const struct profile *profile, const struct rules_question *q) {
+    const struct rule *rule = NULL, *traced = NULL;
+    if (rules_judge(profile, q, &rule) == RULES_NEED_BODY) return;
+    for (size_t i = 0; i < profile->rule_count && traced == NULL; i++) {
+        struct rules_trace trace = rules_trace(profile, i, q);
+        if (trace.miss == RULES_MISS_NONE) traced = &profile->rules[i];
+        ENSURE(trace.miss != RULES_MISS_PARAMETER || trace.parameter.ptr != NULL);
+    }
+    ENSURE(traced == rule);
+}
+
 static void check_known(const struct profile *profile, const struct rules_question *q) {
     const struct rule *rule = NULL, *want = NULL;
     enum rules_verdict verdict = rules_judge(profile, q, &rule);
@@ -65,6 +78,7 @@ static void check_known(const struct profile *profile, const struct rules_questi
     }
     ENSURE(verdict != RULES_NEED_BODY && rule == want);
     ENSURE((verdict == RULES_ALLOW) == (want != NULL && want->allow));
+    check_trace(profile, q);
 }
 
 /* Unseen first, then seen with each list of names that could be in it. */
@@ -74,6 +88,7 @@ static void check_unseen(const struct profile *profile, struct rules_question q)
     const struct rule *rule = NULL;
     q.body = RULES_BODY_UNSEEN;
     enum rules_verdict before = rules_judge(profile, &q, &rule);
+    check_trace(profile, &q);
     q.body = RULES_BODY_UNREADABLE;
     enum rules_verdict blind = rules_judge(profile, &q, &rule);
     ENSURE(blind != RULES_NEED_BODY);
