@@ -1,5 +1,6 @@
-/* The order is the decision: authenticate, OPTIONS of our own, target, route, grant, rules. Every
- * way out that is not the last line of judge() refuses, redirects, or answers ourselves. */
+/* The order is the decision: authenticate, OPTIONS of our own, target, route, grant, whose page
+ * asked, rules. Every way out that is not the last line of judge() refuses, redirects, or answers
+ * ourselves. */
 #include "policy/access/decide.h"
 
 #include "policy/access/grants.h"
@@ -103,6 +104,16 @@ static bool is_read(const struct request_view *req) {
     return req->method == METHOD_GET || req->method == METHOD_HEAD;
 }
 
+/* ---- whose page asked ---- */
+
+static bool is_forged(const struct decide_ctx *ctx, const struct request_view *req,
+                      struct decision *d) {
+    struct origin_place place = {.shared = d->route != ROUTE_HOST};
+    if (d->route == ROUTE_PATH) place.phone = d->phone->id;
+    origin_check(req, &place, ctx->arena, &d->origin);
+    return !origin_may_ask(&d->origin);
+}
+
 /* ---- may they ---- */
 
 static enum rules_body body_before_reading(const struct policy *policy,
@@ -150,6 +161,26 @@ static bool collect(const struct decide_ctx *ctx, const struct request_view *req
     return false;
 }
 
+/* Whatever is not known to be harmless: a phone changes its state on GET, too. */
+static bool can_change(const struct request_view *req, const struct rule *rule) {
+    if (!is_read(req) || req->body != BODY_NONE) return true;
+    if (req->query.len == 0) return false;
+    return rule == NULL || rule->params != RULE_PARAMS_LISTED || rule_can_change(rule);
+}
+
+/* A client that says nothing of the page it asks for is a program, or a browser too old to tell:
+ * then any page may have sent it. */
+static bool scripts_may(const struct request_view *req, struct decision *d) {
+    if (d->origin.verdict != ORIGIN_SILENT || d->grant->scripts) return true;
+    if (!can_change(req, d->rule)) return true;
+    d->detail = STR("This program or browser did not say which page it asks for, so it may read "
+                    "but change nothing. Use a current browser, or have the grant say that "
+                    "scripts may.");
+    d->rule = NULL; /* it would allow */
+    refuse(d, DECIDE_REASON_SCRIPTS_NOT_ALLOWED);
+    return false;
+}
+
 /* The only place that forwards. d->phone, grant, role, path and target stand. */
 static void judge(const struct decide_ctx *ctx, const struct request_view *req, struct body body,
                   struct decision *d) {
@@ -172,9 +203,11 @@ static void judge(const struct decide_ctx *ctx, const struct request_view *req, 
         refuse(d, d->rule != NULL ? DECIDE_REASON_RULE_DENIED : DECIDE_REASON_NO_RULE);
         return;
     case RULES_NEED_BODY:
+        if (!scripts_may(req, d)) return;
         conclude(d, DECIDE_NEED_BODY, DECIDE_REASON_BODY_NEEDED);
         return;
     case RULES_ALLOW:
+        if (!scripts_may(req, d)) return;
         conclude(d, DECIDE_FORWARD, DECIDE_REASON_OK);
         return;
     }
@@ -189,6 +222,13 @@ static void authorise(const struct decide_ctx *ctx, const struct request_view *r
     d->target = urlpath_target(ctx->arena, STR_NONE, path.encoded, req->query);
     if (d->target.ptr == NULL) {
         refuse(d, DECIDE_REASON_NO_MEMORY);
+        return;
+    }
+    if (is_forged(ctx, req, d)) {
+        d->detail = STR("A page of another site, or of another phone, made your browser send "
+                        "this. Its links may open a page here, but only the phone's own pages may "
+                        "do more.");
+        refuse(d, DECIDE_REASON_OTHER_SITE);
         return;
     }
     judge(ctx, req, (struct body){body_before_reading(ctx->policy, req), STR_NONE}, d);
@@ -250,22 +290,6 @@ static bool redirect_by_referer(const struct decide_ctx *ctx, const struct reque
 
 /* ---- the portal's own pages ---- */
 
-/* Did another site, or a phone's page below /phone/ID/, make the browser ask? A program that says
- * nothing of it is no browser. */
-static bool is_from_elsewhere(const struct decide_ctx *ctx, const struct request_view *req) {
-    struct str site = request_header(req, STR("Sec-Fetch-Site"));
-    struct str origin = request_header(req, STR("Origin"));
-    struct str id;
-    if (route_referer_id(req, ctx->arena, &id)) return true;
-    if (site.ptr != NULL)
-        return request_header_count(req, STR("Sec-Fetch-Site")) != 1 ||
-               !(str_equal(site, STR("same-origin")) || str_equal(site, STR("none")));
-    if (origin.ptr == NULL) return false;
-    const struct str scheme = STR("https://");
-    return !str_starts_with(origin, scheme) ||
-           !str_equal_icase(str_part(origin, scheme.len, origin.len), req->authority);
-}
-
 static void portal_page(const struct request_view *req, enum portal_page page, struct decision *d) {
     if (is_read(req)) {
         d->page = page;
@@ -279,7 +303,7 @@ static void sign_out_page(const struct decide_ctx *ctx, const struct request_vie
                           struct decision *d) {
     if (req->method != METHOD_POST)
         portal_page(req, PORTAL_SIGN_OUT, d);
-    else if (is_from_elsewhere(ctx, req))
+    else if (is_forged(ctx, req, d))
         refuse(d, DECIDE_REASON_OTHER_SITE);
     else
         conclude(d, DECIDE_SIGN_OUT, DECIDE_REASON_SIGN_OUT);

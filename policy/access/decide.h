@@ -9,6 +9,7 @@
 #ifndef POLICY_ACCESS_DECIDE_H
 #define POLICY_ACCESS_DECIDE_H
 
+#include "policy/access/origin.h"
 #include "policy/access/policy.h"
 #include "policy/access/rules.h"
 #include "policy/auth/authn.h"
@@ -48,8 +49,9 @@ enum decide_verdict {
     X(PARAMETER_AMBIGUOUS, 400, "parameter_ambiguous")                                             \
     X(RULE_DENIED, 403, "rule_denied") /* `rule` says which */                                     \
     X(NO_RULE, 403, "no_rule")                                                                     \
-    X(OTHER_SITE, 403, "other_site")       /* signing out, asked for by another page */            \
-    X(NOT_FOUND, 404, "not_found")         /* nothing of the portal's */                           \
+    X(OTHER_SITE, 403, "other_site") /* another site's page asked; `origin` says more */           \
+    X(SCRIPTS_NOT_ALLOWED, 403, "scripts_not_allowed") /* a change, and nothing says whose */      \
+    X(NOT_FOUND, 404, "not_found")                     /* nothing of the portal's */               \
     X(UNKNOWN_PHONE, 404, "unknown_phone") /* by path: no such phone, or no grant on it */         \
     X(METHOD_NOT_ALLOWED, 405, "method_not_allowed") /* Allow: GET, HEAD */                        \
     X(UNKNOWN_HOST, 421, "unknown_host")             /* no such name, or no grant on its phone */  \
@@ -73,7 +75,7 @@ struct decision {
     enum decide_verdict verdict;
     unsigned status;    /* 0 with FORWARD and NEED_BODY */
     const char *reason; /* for the record: of DECIDE_REASONS or AUTHN_REASONS */
-    struct str detail;  /* a refusing rule's own words to the person; may be empty */
+    struct str detail;  /* to the person, a refusing rule's own words for one; may be empty */
     struct authn_result authn;
     const struct user *user; /* proven and not stale; NULL otherwise */
     struct str role;         /* from the grant that counts; empty without one */
@@ -82,6 +84,8 @@ struct decision {
     const struct policy_phone
         *asked_phone; /* the phone that was asked for, grant or not: for the record ONLY, a person
                          without a grant may not learn that it exists */
+    struct origin origin; /* who made the client ask; ORIGIN_UNCHECKED where nothing was asked of a
+                             phone that this person may reach */
     enum route_kind route;
     enum portal_page page; /* with DECIDE_PORTAL */
     struct str

@@ -105,7 +105,7 @@ bool route_split(struct str path, struct str *id, struct str *rest) {
     return true;
 }
 
-static struct str without_default_port(struct str authority) {
+struct str route_authority(struct str authority) {
     if (str_ends_with(authority, STR(":443"))) authority.len -= 4;
     return authority;
 }
@@ -117,7 +117,7 @@ bool route_referer_id(const struct request_view *req, struct arena *arena, struc
     if (!str_starts_with_icase(referer, scheme)) return false;
     referer = str_part(referer, scheme.len, referer.len);
     struct str authority = str_part(referer, 0, str_find(referer, '/', 0));
-    if (!str_equal_icase(without_default_port(authority), without_default_port(req->authority))) {
+    if (!str_equal_icase(route_authority(authority), route_authority(req->authority))) {
         return false;
     }
     struct str path = str_part(referer, authority.len, referer.len);

@@ -20,6 +20,9 @@ const struct policy_phone *route_by_host(const struct route_index *index, struct
  * Not folded: compare without case. */
 struct str route_host(struct str authority);
 
+/* Without the ":443" that https means anyway. */
+struct str route_authority(struct str authority);
+
 bool route_is_portal(const struct policy *policy, struct str host);
 
 /* Cut "/phone/ID" off a canonical, decoded path of a portal host. False where the path is not below

@@ -190,7 +190,7 @@ class Gate:
     """Writes a configuration, starts `phonegate serve`, and looks at how it ends."""
 
     def __init__(self, directory, ca, phones, users=None, grants=GRANTS, address="127.0.0.1",
-                 http_answer="refuse", expect_exit=0, **config):
+                 http_answer="refuse", expect_exit=0, scripts=True, **config):
         self.dir = pathlib.Path(directory)
         self.ca = pathlib.Path(ca) / "ca.crt"
         self.address = address
@@ -202,6 +202,9 @@ class Gate:
         self.mark = 0           # records before this test
         self.secrets = [p.password for p in phones.values() if isinstance(p, Phone)]
         self._files(ca, users or USERS)
+        # Most tests ask as programs do; scripts=None leaves the program's own default.
+        if scripts is not None:
+            grants = tuple(dict({"scripts": scripts}, **g) for g in grants)
         self.config = self._config(grants, http_answer, config)
         self.file = self.dir / "phonegate.cfg"
         self.file.write_text(libconfig_file(self.config), encoding="utf-8")
@@ -307,7 +310,8 @@ class Gate:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def records(self):
-        return [json.loads(line) for line in self.log_text().splitlines()]
+        whole = self.log_text().rpartition("\n")[0]     # the last line may be half there
+        return [json.loads(line) for line in whole.splitlines()]
 
     def record(self, **want):
         """This test's newest record with these fields; waits for it."""

@@ -1,6 +1,7 @@
 /* A whole request, as lines: user, method, authority, target, then header fields, an empty line, a
  * body. What comes out must be a decision that can be defended: a forward has a user, a phone, a
- * grant and an allow rule, and what is sent reads as what was judged. */
+ * grant and an allow rule, what is sent reads as what was judged, and no other site's page and no
+ * unnamed program makes a phone change. A '-' behind the user: no grant says that scripts may. */
 #include <string.h>
 
 #include "policy/access/urlpath.h"
@@ -12,12 +13,37 @@ static bool next_line(struct str *rest, struct str *line) {
     return str_split(rest, '\n', line);
 }
 
-static void check_forward(const struct decision *d, const struct request_view *req) {
+/* What goes on to the phone, or asks for a body that may. The checks are written another way than
+ * the code: by what must not stand in the request. */
+static void check_asked(const struct decision *d, const struct request_view *req) {
+    struct str site = request_header(req, STR("Sec-Fetch-Site"));
+    struct str origin = request_header(req, STR("Origin"));
+    bool reads = (req->method == METHOD_GET || req->method == METHOD_HEAD) &&
+                 req->body == BODY_NONE && req->query.len == 0;
+    bool cross =
+        site.ptr != NULL && !str_equal(site, STR("same-origin")) && !str_equal(site, STR("none"));
+    if (cross || request_header_count(req, STR("Sec-Fetch-Site")) > 1) ENSURE(reads);
+    if (cross) {
+        ENSURE(str_equal(request_header(req, STR("Sec-Fetch-Mode")), STR("navigate")));
+        ENSURE(str_equal(request_header(req, STR("Sec-Fetch-Dest")), STR("document")));
+    }
+    if (str_equal(origin, STR("null")) || request_header_count(req, STR("Origin")) > 1)
+        ENSURE(reads);
+    if (origin.ptr != NULL && !str_starts_with_icase(origin, STR("https://"))) ENSURE(reads);
+    bool silent =
+        site.ptr == NULL && origin.ptr == NULL && request_header(req, STR("Referer")).ptr == NULL;
+    if (silent && !d->grant->scripts && !reads) {
+        ENSURE(req->body == BODY_NONE && d->verdict == DECIDE_FORWARD);
+        ENSURE(d->rule->params == RULE_PARAMS_LISTED && !d->rule->changes);
+        ENSURE(req->method == METHOD_GET || req->method == METHOD_HEAD);
+    }
+}
+
+static void check_forward(const struct decision *d, const struct request_view *req,
+                          const struct policy *policy) {
     ENSURE(d->user != NULL && d->phone != NULL && d->grant != NULL);
     ENSURE(d->rule != NULL && d->rule->allow);
-    ENSURE(
-        decide_grant(&(struct policy){.grants = site_grants, .grant_count = ARRAY_LEN(site_grants)},
-                     d->user, d->phone) == d->grant);
+    ENSURE(decide_grant(policy, d->user, d->phone) == d->grant);
     ENSURE(d->admin_account == str_equal(d->role, STR("admin")));
     ENSURE(str_starts_with(d->target, d->path.encoded));
     struct str rest = str_part(d->target, d->path.encoded.len, d->target.len);
@@ -35,9 +61,11 @@ static void check_forward(const struct decision *d, const struct request_view *r
     arena_release(&arena);
 }
 
-static void check(const struct decision *d, const struct request_view *req) {
+static void check(const struct decision *d, const struct request_view *req,
+                  const struct policy *policy) {
     ENSURE(d->reason != NULL && strcmp(d->reason, "undecided") != 0);
-    if (d->verdict == DECIDE_FORWARD) check_forward(d, req);
+    if (d->verdict == DECIDE_FORWARD) check_forward(d, req, policy);
+    if (d->verdict == DECIDE_FORWARD || d->verdict == DECIDE_NEED_BODY) check_asked(d, req);
     if (d->verdict == DECIDE_DENY) ENSURE(d->status >= 400 && d->status <= 431);
     if (d->verdict == DECIDE_REDIRECT) {
         ENSURE(d->status == 307 || d->status == 308);
@@ -68,11 +96,12 @@ static void judge(struct site *s, struct str method, struct str authority, struc
     if (d.verdict == DECIDE_NEED_BODY) {
         struct decision blind = d;
         ENSURE(req.body != BODY_NONE && d.phone != NULL && d.grant != NULL);
+        check_asked(&d, &req);
         decide_body(&s->ctx, &req, body, &d);
         decide_body_too_long(&s->ctx, &req, &blind);
-        check(&blind, &req);
+        check(&blind, &req, &s->policy);
     }
-    check(&d, &req);
+    check(&d, &req, &s->policy);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -80,7 +109,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0 || !next_line(&rest, &user) || !next_line(&rest, &method)) return 0;
     if (!next_line(&rest, &authority) || !next_line(&rest, &target)) return 0;
     struct site s;
-    site_init(&s, pick_user(user));
+    bool quiet = str_ends_with(user, STR("-"));
+    site_init(&s, pick_user(str_part(user, 0, user.len - (quiet ? 1 : 0))));
+    if (quiet) site_refuse_scripts(&s);
     while (next_line(&rest, &line) && line.len > 0 && s.header_count < ARRAY_LEN(s.headers)) {
         size_t colon = str_find(line, ':', 0);
         site_header(&s, str_part(line, 0, colon), str_trim(str_part(line, colon + 1, line.len)));

@@ -15,6 +15,7 @@ static const struct str site_role_user[] = {S("user")}, site_role_admin[] = {S("
 static const struct str site_user_paths[] = {S("/"), S("/index.htm"), S("/phone/102/x.htm")};
 static const struct str site_line_paths[] = {S("/line.htm")}, site_line_params[] = {S("l")};
 static const struct str site_reset_paths[] = {S("/adv*")}, site_reset_params[] = {S("reset")};
+static const struct str site_act_paths[] = {S("/act.htm")}, site_act_params[] = {S("key")};
 static const struct str site_all[] = {S("*")};
 #define SITE_READ  (1u << METHOD_GET | 1u << METHOD_HEAD)
 #define SITE_WRITE (SITE_READ | 1u << METHOD_POST)
@@ -53,6 +54,16 @@ static const struct rule site_rules[] = {
      .param_names = site_line_params,
      .param_count = 1,
      .allow = true},
+    {.name = S("act"),
+     .roles = site_role_user,
+     .role_count = 1,
+     .paths = site_act_paths,
+     .path_count = 1,
+     .params = RULE_PARAMS_LISTED,
+     .param_names = site_act_params,
+     .param_count = 1,
+     .allow = true,
+     .changes = true},
 };
 static const struct profile site_profile = {
     .name = S("test"),
@@ -73,22 +84,26 @@ static const struct str site_alice[] = {S("alice")}, site_bob[] = {S("bob")};
 static const struct str site_carol[] = {S("carol")};
 static const struct str site_bob_phones[] = {S("101"), S("lab-*")}, site_101[] = {S("101")};
 static const struct str site_reset[] = {S("factory-reset")};
+/* Scripts may, so that tests of other things need no headers; site_refuse_scripts. */
 static const struct grant site_grants[] = {
     {.users = site_alice,
      .user_count = 1,
      .role = S("admin"),
      .phones = site_all,
-     .phone_count = 1},
+     .phone_count = 1,
+     .scripts = true},
     {.users = site_bob,
      .user_count = 1,
      .role = S("user"),
      .phones = site_bob_phones,
-     .phone_count = 2},
+     .phone_count = 2,
+     .scripts = true},
     {.users = site_carol,
      .user_count = 1,
      .role = S("admin"),
      .phones = site_101,
      .phone_count = 1,
+     .scripts = true,
      .allow = site_reset,
      .allow_count = 1},
 };
@@ -99,6 +114,7 @@ static const struct user site_user_dave = {.name = S("dave")}; /* no grant at al
 
 struct site {
     struct policy policy;
+    struct grant quiet_grants[ARRAY_LEN(site_grants)];
     struct route_index *routes;
     struct arena arena;
     struct decide_ctx ctx;
@@ -122,6 +138,15 @@ static inline void site_init(struct site *s, const struct user *user) {
     };
     arena_init(&s->arena, 65536);
     s->ctx = (struct decide_ctx){.policy = &s->policy, .arena = &s->arena, .assume_user = user};
+}
+
+/* From now on no grant says that scripts may change things. */
+static inline void site_refuse_scripts(struct site *s) {
+    for (size_t i = 0; i < ARRAY_LEN(site_grants); i++) {
+        s->quiet_grants[i] = site_grants[i];
+        s->quiet_grants[i].scripts = false;
+    }
+    s->policy.grants = s->quiet_grants;
 }
 
 static inline void site_deinit(struct site *s) {
