@@ -3,7 +3,6 @@
  * ourselves. */
 #include "policy/access/decide.h"
 
-#include "policy/access/grants.h"
 #include "policy/access/params.h"
 #include "policy/access/route.h"
 #include "policy/access/rules.h"
@@ -216,7 +215,7 @@ static void judge(const struct decide_ctx *ctx, const struct request_view *req, 
 static void authorise(const struct decide_ctx *ctx, const struct request_view *req,
                       struct urlpath path, struct decision *d) {
     d->role = d->grant->role;
-    d->admin_account = str_equal(d->role, STR("admin"));
+    d->admin_account = d->grant->admin_login || str_equal(d->role, STR("admin"));
     d->path.decoded = path.decoded;
     d->path.encoded = path.encoded;
     d->target = urlpath_target(ctx->arena, STR_NONE, path.encoded, req->query);
@@ -241,7 +240,7 @@ static bool enter_phone(const struct decide_ctx *ctx, const struct policy_phone 
                         struct decision *d) {
     d->asked_phone = phone;
     if (phone == NULL) return false;
-    d->grant = decide_grant(ctx->policy, d->user, phone);
+    d->grant = decide_grant(ctx, d->user, phone, &d->missed);
     if (d->grant == NULL) return false;
     d->phone = phone;
     return true;
@@ -276,7 +275,7 @@ static bool redirect_by_referer(const struct decide_ctx *ctx, const struct reque
     struct str id;
     if (!is_read(req) || !route_referer_id(req, ctx->arena, &id)) return false;
     const struct policy_phone *phone = route_by_id(ctx->policy->routes, id);
-    if (phone == NULL || decide_grant(ctx->policy, d->user, phone) == NULL) return false;
+    if (phone == NULL || decide_grant(ctx, d->user, phone, NULL) == NULL) return false;
     /* The canonical path has no second slash in front, so this never leaves the portal. */
     struct str prefix = urlpath_target(ctx->arena, STR("/phone/"), phone->id, STR_NONE);
     if (prefix.ptr == NULL) {
@@ -373,7 +372,8 @@ void decide_body_too_long(const struct decide_ctx *ctx, const struct request_vie
     judge_again(ctx, req, (struct body){RULES_BODY_UNREADABLE, STR_NONE}, d);
 }
 
-const struct grant *decide_grant(const struct policy *policy, const struct user *user,
-                                 const struct policy_phone *phone) {
-    return grant_find(policy, user->name, phone->id);
+const struct grant *decide_grant(const struct decide_ctx *ctx, const struct user *user,
+                                 const struct policy_phone *phone, struct grant_missed *missed) {
+    const struct grant_question question = {user->name, phone->id, ctx->when, ctx->address};
+    return grant_find(ctx->policy, &question, missed);
 }

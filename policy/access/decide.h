@@ -9,6 +9,7 @@
 #ifndef POLICY_ACCESS_DECIDE_H
 #define POLICY_ACCESS_DECIDE_H
 
+#include "policy/access/grants.h"
 #include "policy/access/origin.h"
 #include "policy/access/policy.h"
 #include "policy/access/rules.h"
@@ -77,9 +78,9 @@ struct decision {
     const char *reason; /* for the record: of DECIDE_REASONS or AUTHN_REASONS */
     struct str detail;  /* to the person, a refusing rule's own words for one; may be empty */
     struct authn_result authn;
-    const struct user *user; /* proven and not stale; NULL otherwise */
-    struct str role;         /* from the grant that counts; empty without one */
-    const struct grant *grant;
+    const struct user *user;          /* proven and not stale; NULL otherwise */
+    struct str role;                  /* from the grant that counts; empty without one */
+    const struct grant *grant;        /* judged once, before any body is read */
     const struct policy_phone *phone; /* only once the user is known to have a grant on it */
     const struct policy_phone
         *asked_phone; /* the phone that was asked for, grant or not: for the record ONLY, a person
@@ -100,6 +101,9 @@ struct decision {
     const struct rule *rule; /* the rule that decided; NULL where none did */
     bool has_parameters;     /* in query or, once seen, body */
     bool admin_account;      /* log in with admin_login where the phone has one */
+    /* The first grant that names the person and the phone and is not in force now, whether another
+     * one counts or not: for the record ONLY. */
+    struct grant_missed missed;
 };
 
 /* What the rules were asked, for explain; valid as long as the request's arena. */
@@ -115,7 +119,10 @@ struct decide_ctx {
     struct hasher *hasher;
     struct arena *arena; /* of the request; where it is exhausted the answer is a deny, 431 */
     uint64_t now_ms;
-    struct authn_guard guard; /* its settings are the policy's */
+    /* What grants with limits are judged by. All zero: unknown, and none of them is in force. */
+    struct when when;               /* wall clock and local offset; now_ms is another clock */
+    struct network_address address; /* the person's, whole */
+    struct authn_guard guard;       /* its settings are the policy's */
     /* explain: judge as if this user had signed in; authentication is skipped. NULL in serve. */
     const struct user *assume_user;
     struct decide_trace *trace; /* NULL in serve: filled in, changes nothing */
@@ -134,9 +141,10 @@ void decide_body(const struct decide_ctx *ctx, const struct request_view *req, s
 void decide_body_too_long(const struct decide_ctx *ctx, const struct request_view *req,
                           struct decision *d);
 
-/* The grant that counts for this user on this phone; NULL without one. For the portal's list. */
-const struct grant *decide_grant(const struct policy *policy, const struct user *user,
-                                 const struct policy_phone *phone);
+/* The grant that counts for this user on this phone, here and now; NULL without one. For the
+ * portal's list. `missed` may be NULL. */
+const struct grant *decide_grant(const struct decide_ctx *ctx, const struct user *user,
+                                 const struct policy_phone *phone, struct grant_missed *missed);
 
 const char *decide_verdict_str(enum decide_verdict verdict);
 const char *decide_reason_str(enum decide_reason reason);

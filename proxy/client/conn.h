@@ -54,6 +54,7 @@ struct conn {
     uint16_t port;
     uint16_t local_port;
     struct peer_key key;
+    struct network_address address; /* the person's, whole */
     uint64_t id;
     uint64_t accepted_ms;
     uint64_t idle_until_ms;

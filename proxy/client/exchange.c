@@ -80,6 +80,8 @@ struct decide_ctx exchange_decide_ctx(struct exchange *x) {
         .hasher = x->worker->hasher,
         .arena = &x->conn->arena,
         .now_ms = worker_epoch_ms(x->worker),
+        .when = worker_when(x->worker),
+        .address = x->conn->address,
         .guard = {.lockout = x->worker->shared->lockout,
                   .sessions = x->worker->shared->sessions,
                   .address = lockout_address_of(&x->conn->key)},

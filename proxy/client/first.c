@@ -55,6 +55,7 @@ static void note_address(struct conn *c, const struct sockaddr_storage *addr) {
         c->port = ntohs(v6.sin6_port);
     }
     c->key = peer_key_of((const struct sockaddr *)addr);
+    c->address = peer_address_of((const struct sockaddr *)addr);
 }
 
 static bool covers(const struct config_network *net, const struct sockaddr_storage *addr) {

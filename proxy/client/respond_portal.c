@@ -1,3 +1,4 @@
+#include "proxy/client/exchange_parts.h"
 #include "proxy/client/page.h"
 #include "proxy/client/respond_parts.h"
 
@@ -35,10 +36,11 @@ static void put_phone(struct exchange *x, const struct policy_phone *phone, stru
 /* One line for each phone that is open to this person; how many there are. */
 static size_t put_phones(struct exchange *x, struct outbuf *page) {
     const struct policy *policy = &x->site->config->policy;
+    const struct decide_ctx ctx = exchange_decide_ctx(x);
     size_t listed = 0;
     for (size_t i = 0; i < policy->phone_count; i++) {
         const struct policy_phone *phone = &policy->phones[i];
-        const struct grant *grant = decide_grant(policy, x->decision.user, phone);
+        const struct grant *grant = decide_grant(&ctx, x->decision.user, phone, NULL);
         if (grant == NULL) continue;
         put_phone(x, phone, grant->role, page);
         listed++;

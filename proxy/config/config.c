@@ -28,6 +28,7 @@ struct loader *loader_new(void) {
     strmap_init(&l->profiles, l->key);
     strmap_init(&l->roles, l->key);
     strmap_init(&l->site_roles, l->key);
+    strmap_init(&l->groups, l->key);
     strmap_init(&l->ca_files, l->key);
     hostport_local_load(&l->local);
     return l;
@@ -42,6 +43,7 @@ void loader_free(struct loader *l) {
     strmap_free(&l->profiles);
     strmap_free(&l->roles);
     strmap_free(&l->site_roles);
+    strmap_free(&l->groups);
     strmap_free(&l->ca_files);
     hostport_local_free(&l->local);
     free(l->profile_list);
@@ -107,8 +109,11 @@ static void load_parts(struct loader *l) {
     load_settings(l, NULL);
     load_limits(l);
     load_users(l);
+    load_roles(l);
     load_phones(l);
+    load_groups(l);
     load_grants(l);
+    load_groups_unused(l);
     load_identity(l);
 }
 

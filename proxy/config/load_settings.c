@@ -23,6 +23,8 @@
         .name = (key), .type = READER_STRS, .required = (must), .min = 1, .offset = DRAFT(field),  \
         .count_offset = DRAFT(count)                                                               \
     }
+#define LIST(key, must, field)                                                                     \
+    { .name = (key), .type = READER_LIST, .required = (must), .offset = DRAFT(field) }
 #define GROUP(key, must, table)                                                                    \
     { .name = (key), .type = READER_GROUP, .required = (must), .members = (table) }
 #define END                                                                                        \
@@ -130,9 +132,11 @@ static const struct reader_key root_keys[] = {
     STRING("users_dir", false, users_dir),
     GROUP("digest", false, digest_keys),
     GROUP("lockout", false, lockout_keys),
-    {.name = "users", .type = READER_LIST, .offset = DRAFT(users)},
-    {.name = "grants", .type = READER_LIST, .required = true, .offset = DRAFT(grants)},
-    {.name = "phones", .type = READER_LIST, .required = true, .offset = DRAFT(phones)},
+    LIST("users", false, users),
+    LIST("roles", false, roles),
+    LIST("groups", false, groups),
+    LIST("grants", true, grants),
+    LIST("phones", true, phones),
     STRING("profiles_dir", true, profiles_dir),
     STRING("state_dir", false, state_dir),
     STRING("nonce_key_file", false, nonce_key_file),
@@ -167,8 +171,6 @@ static void check_signing_in(struct loader *l) {
     check_session(l, "session_idle_s", settings->session.idle_ms);
 }
 
-/* Where a wrong character would be taken for the end of the realm: in the challenge, or in a line
- * of the users file, which is split at its last two colons. */
 /* The same for every start and replica of this realm: 16 hex digits. */
 static void make_opaque(struct loader *l) {
     struct digest_settings *digest = &l->snapshot->config.policy.digest;
@@ -181,6 +183,8 @@ static void make_opaque(struct loader *l) {
     digest->opaque = outbuf_str(&out);
 }
 
+/* Where a wrong character would be taken for the end of the realm: in the challenge, or in a line
+ * of the users file, which is split at its last two colons. */
 static void check_realm(struct loader *l) {
     struct str *realm = &l->snapshot->draft.realm;
     bool good = realm->len <= 255;
@@ -235,74 +239,6 @@ static void check_algorithms(struct loader *l) {
         else
             digest->algorithms[digest->algorithm_count++] = alg;
     }
-}
-
-/* Texts to addresses; those that are wrong are reported and left out. */
-static size_t parse_listen(struct loader *l, const char *group, const struct str *texts,
-                           size_t count, const struct config_address **listen) {
-    struct config_address *list = reader_alloc(&l->reader, count, sizeof(*list));
-    size_t good = 0;
-    for (size_t i = 0; i < count; i++) {
-        list[good].text = texts[i];
-        if (hostport_address(texts[i], &list[good]))
-            good++;
-        else
-            reader_error(&l->reader, reader_at_element(member(l, group), "listen", i),
-                         "\"%.80s\" is no address to listen on: write \"192.0.2.1:8443\" or "
-                         "\"[2001:db8::1]:8443\"",
-                         texts[i].ptr);
-    }
-    *listen = list;
-    return good;
-}
-
-static void check_overlap(struct loader *l, const char *group, const struct config_address *mine,
-                          size_t count, const struct config_address *others, size_t other_count) {
-    for (size_t i = 0; i < count; i++) {
-        size_t limit = mine == others ? i : other_count;
-        for (size_t k = 0; k < limit; k++)
-            if (hostport_overlap(&mine[i], &others[k]))
-                reader_error(&l->reader, reader_at_element(member(l, group), "listen", i),
-                             "\"%s\" and \"%s\" cannot both be listened on", others[k].text.ptr,
-                             mine[i].text.ptr);
-    }
-}
-
-static void check_listeners(struct loader *l) {
-    struct draft *draft = &l->snapshot->draft;
-    struct config *config = &l->snapshot->config;
-    config->https.listen_count = parse_listen(l, "https", draft->https_listen,
-                                              draft->https_listen_count, &config->https.listen);
-    config->http.listen_count =
-        parse_listen(l, "http", draft->http_listen, draft->http_listen_count, &config->http.listen);
-    const struct config_address *status = NULL;
-    config->status.enabled =
-        parse_listen(l, "status", &draft->status_listen, draft->status_listen.len > 0, &status) > 0;
-    if (config->status.enabled) config->status.listen = *status;
-    const struct config_address *https = config->https.listen, *http = config->http.listen;
-    size_t https_count = config->https.listen_count, http_count = config->http.listen_count;
-    check_overlap(l, "https", https, https_count, https, https_count);
-    check_overlap(l, "http", http, http_count, http, http_count);
-    check_overlap(l, "http", http, http_count, https, https_count);
-    if (!config->status.enabled) return;
-    check_overlap(l, "status", status, 1, https, https_count);
-    check_overlap(l, "status", status, 1, http, http_count);
-}
-
-static void check_networks(struct loader *l) {
-    struct draft *draft = &l->snapshot->draft;
-    struct config *config = &l->snapshot->config;
-    size_t count = draft->proxy_protocol_count;
-    struct config_network *list = reader_alloc(&l->reader, count, sizeof(*list));
-    for (size_t i = 0; i < count; i++)
-        if (!hostport_network(draft->proxy_protocol[i], &list[i]))
-            reader_error(&l->reader,
-                         reader_at_element(member(l, "https"), "proxy_protocol_from", i),
-                         "\"%.80s\" is no address or network: write \"192.0.2.5\" or "
-                         "\"192.0.2.0/24\"",
-                         draft->proxy_protocol[i].ptr);
-    config->https.proxy_protocol_from = list;
-    config->https.proxy_protocol_count = count;
 }
 
 struct str load_host(struct loader *l, const config_setting_t *at, struct str text) {
@@ -441,8 +377,7 @@ void load_settings(struct loader *l, const char *const *only) {
         reader_error(&l->reader, l->root, "\"users_file\" is missing");
     if (only != NULL) return;
     check_signing_in(l);
-    check_listeners(l);
-    check_networks(l);
+    load_listeners(l);
     check_hosts(l);
     check_paths(l);
     l->snapshot->config.policy.judged_body_bytes = l->snapshot->config.limits.judged_body_bytes;

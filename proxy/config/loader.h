@@ -27,7 +27,7 @@ struct draft {
         state_dir, nonce_key_file, access_log_file;
     int access_log_format;
     uint64_t nonce_lifetime_ms;
-    const config_setting_t *phones, *grants, *users;
+    const config_setting_t *phones, *grants, *users, *roles, *groups, *rules;
     const struct config_user_limits *limits; /* one for each element of `users` */
     size_t limit_count;
 };
@@ -40,6 +40,14 @@ struct snapshot {
     struct grant_index *grants;
     struct secret *secrets;
     struct draft draft; /* only while it is built */
+};
+
+/* One element of the list "groups". */
+struct loaded_group {
+    struct str name; /* empty: it has errors */
+    const struct str *users;
+    size_t user_count;
+    bool used; /* a grant names it */
 };
 
 struct loader {
@@ -60,7 +68,10 @@ struct loader {
     bool users_incomplete;    /* a users file had errors: who is missing is not known */
     bool profiles_incomplete; /* one had errors: what its rules name is not known */
     struct strmap roles;      /* named by rules of loaded profiles */
-    struct strmap site_roles; /* declared by the main configuration, for rules of any profile */
+    struct strmap site_roles; /* declared by the main configuration, for rules of any profile; value
+                                 1: its account is admin_login */
+    struct strmap groups;     /* value is the index below */
+    struct loaded_group *group_list;
     struct strmap ca_files;
 };
 
@@ -83,6 +94,18 @@ void snapshot_free(struct snapshot *s);
 
 /* settings: everything that is one value; `only` (NULL: all) limits it to keys so named. */
 void load_settings(struct loader *l, const char *const *only);
+/* listeners: addresses to listen on, and balancers. */
+void load_listeners(struct loader *l);
+/* roles: the site's own, before any profile is read. */
+void load_roles(struct loader *l);
+/* user, admin, the site's or one of a loaded profile's. */
+bool load_role_is_declared(const struct loader *l, struct str role);
+/* groups: before grants. */
+void load_groups(struct loader *l);
+/* NULL where there is none of this name. */
+struct loaded_group *load_group_find(const struct loader *l, struct str name);
+/* Behind the grants: which groups none of them names. */
+void load_groups_unused(struct loader *l);
 /* limits: the list "users", read, and laid upon the lines of the users files. */
 void load_limits(struct loader *l);
 void load_limits_apply(struct loader *l);

@@ -140,6 +140,18 @@ static void put_claimed(struct outbuf *out, const struct record *r) {
     outbuf_put(out, STR("\",\"user_claimed_hashed\":true"));
 }
 
+/* Why a grant that names this person and this phone did not count. */
+static void put_missed(struct outbuf *out, const struct grant_missed *missed) {
+    char memory[TEXT_MAX];
+    struct outbuf place;
+    outbuf_init(&place, memory, sizeof(memory));
+    outbuf_put(&place, missed->grant->file);
+    outbuf_char(&place, ':');
+    outbuf_u64(&place, missed->grant->line);
+    put_str(out, "lapsed", str_of(grant_limit_str(missed->limit)));
+    if (!place.full) put_str(out, "lapsed_grant", outbuf_str(&place));
+}
+
 static void put_decision(struct outbuf *out, const struct record *r) {
     const struct decision *d = r->decision;
     if (d->user != NULL) put_str(out, "user", d->user->name);
@@ -151,6 +163,7 @@ static void put_decision(struct outbuf *out, const struct record *r) {
         put_str(out, "phone_model", d->asked_phone->profile->name);
     }
     if (d->rule != NULL) put_str(out, "rule_id", d->rule->name);
+    if (d->verdict == DECIDE_DENY && d->missed.grant != NULL) put_missed(out, &d->missed);
 }
 
 /* The canonical path where there is one: it is what the phone was or would have been asked for. */

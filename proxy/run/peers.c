@@ -41,19 +41,26 @@ void peers_free(struct peers *p) {
     free(p);
 }
 
-struct peer_key peer_key_of(const struct sockaddr *addr) {
-    struct peer_key key = {{0}};
+struct network_address peer_address_of(const struct sockaddr *addr) {
+    struct network_address address = {{0}};
     if (addr->sa_family == AF_INET) {
         struct sockaddr_in v4;
         memcpy(&v4, addr, sizeof(v4));
-        key.bytes[10] = key.bytes[11] = 0xff; /* ::ffff:a.b.c.d */
-        memcpy(key.bytes + 12, &v4.sin_addr, 4);
+        address.bytes[10] = address.bytes[11] = 0xff; /* ::ffff:a.b.c.d */
+        memcpy(address.bytes + 12, &v4.sin_addr, 4);
     } else if (addr->sa_family == AF_INET6) {
         struct sockaddr_in6 v6;
         memcpy(&v6, addr, sizeof(v6));
-        bool mapped = IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr);
-        memcpy(key.bytes, &v6.sin6_addr, mapped ? 16 : 8);
+        memcpy(address.bytes, &v6.sin6_addr, 16);
     }
+    return address;
+}
+
+struct peer_key peer_key_of(const struct sockaddr *addr) {
+    static const struct network ipv4 = {.bytes = {[10] = 0xff, [11] = 0xff}, .prefix_bits = 96};
+    struct network_address address = peer_address_of(addr);
+    struct peer_key key = {{0}};
+    memcpy(key.bytes, address.bytes, network_holds(&ipv4, &address) ? 16 : 8);
     return key;
 }
 

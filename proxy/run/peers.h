@@ -7,7 +7,7 @@
 
 #include <sys/socket.h>
 
-#include "policy/base/str.h"
+#include "policy/access/network.h"
 
 struct peers;
 
@@ -27,6 +27,8 @@ struct peers *peers_new(const uint64_t key[2]);
 void peers_free(struct peers *p);
 
 struct peer_key peer_key_of(const struct sockaddr *addr);
+/* The whole address. */
+struct network_address peer_address_of(const struct sockaddr *addr);
 
 /* Count a new connection. Beyond a limit a reserve of an eighth (at least 8) is admitted to be told
  * 503. */

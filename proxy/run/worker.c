@@ -86,6 +86,17 @@ uint64_t worker_epoch_ms(const struct worker *w) {
     return w->shared->epoch_ms + uv_now(&w->loop);
 }
 
+struct when worker_when(struct worker *w) {
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0) return (struct when){0};
+    if (now.tv_sec == w->when.utc_s) return w->when;
+    struct tm local;
+    w->when = (struct when){0};
+    if (localtime_r(&now.tv_sec, &local) != NULL)
+        w->when = (struct when){now.tv_sec, (int32_t)local.tm_gmtoff};
+    return w->when;
+}
+
 void worker_random(struct worker *w, uint8_t *out, size_t len) {
     ENSURE(len <= sizeof(w->random));
     if (w->random_left < len) {

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "policy/access/when.h"
 #include "policy/auth/lockout.h"
 #include "policy/auth/nonce.h"
 #include "policy/auth/session.h"
@@ -70,6 +71,7 @@ struct worker {
     size_t random_left;
     char date[32]; /* IMF-fixdate of date_s */
     int64_t date_s;
+    struct when when; /* of the last second somebody asked in */
     bool stopping;
 };
 
@@ -81,6 +83,9 @@ void worker_deinit(struct worker *w);
 uint64_t worker_now(const struct worker *w);
 /* Milliseconds since 1970, never going back: for nonces. */
 uint64_t worker_epoch_ms(const struct worker *w);
+
+/* The wall clock, which may be set, with the local time of this machine: for grants. */
+struct when worker_when(struct worker *w);
 
 /* Fresh random octets from the operating system's generator; aborts where there is none. */
 void worker_random(struct worker *w, uint8_t *out, size_t len);

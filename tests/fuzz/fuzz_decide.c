@@ -43,7 +43,8 @@ static void check_forward(const struct decision *d, const struct request_view *r
                           const struct policy *policy) {
     ENSURE(d->user != NULL && d->phone != NULL && d->grant != NULL);
     ENSURE(d->rule != NULL && d->rule->allow);
-    ENSURE(decide_grant(policy, d->user, d->phone) == d->grant);
+    const struct decide_ctx ctx = {.policy = policy};
+    ENSURE(decide_grant(&ctx, d->user, d->phone, NULL) == d->grant);
     ENSURE(d->admin_account == str_equal(d->role, STR("admin")));
     ENSURE(str_starts_with(d->target, d->path.encoded));
     struct str rest = str_part(d->target, d->path.encoded.len, d->target.len);
