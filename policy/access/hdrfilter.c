@@ -28,6 +28,7 @@ struct field_rule {
 static const struct field_rule request_fields[] = {
     FIELD("Accept", PASS, false),
     FIELD("Accept-Language", PASS, false),
+    FIELD("Anti-Csrf-Token", PASS_FIRST, false), /* forms of Poly phones have it from their page */
     FIELD("Cache-Control", PASS, true),
     FIELD("Content-Type", PASS_FIRST, true), /* decide() judged the body by it */
     FIELD("Cookie", PASS, false),

@@ -21,12 +21,12 @@ struct hdr_site {
 };
 
 /* Write the fields of the person's request that may go to the phone, each "Name: value\r\n", and
- * Via. Cross: Accept, Accept-Language, Cache-Control, Content-Type, Cookie, If-*, Pragma, Range,
- * User-Agent, X-Requested-With; Origin and Referer rewritten to the phone's own origin, or dropped
- * where they are not of this phone's pages. All else does not: Host, credentials, framing,
- * hop-by-hop, addresses, X-...-URL. What Connection names is dropped, save what says how the
- * message is read (Content-Type, Cache-Control): a body must be read at the phone as it was judged
- * here. */
+ * Via. Cross: Accept, Accept-Language, Anti-Csrf-Token, Cache-Control, Content-Type, Cookie, If-*,
+ * Pragma, Range, User-Agent, X-Requested-With; Origin and Referer rewritten to the phone's own
+ * origin, or dropped where they are not of this phone's pages. All else does not: Host,
+ * credentials, framing, hop-by-hop, addresses, X-...-URL. What Connection names is dropped, save
+ * what says how the message is read (Content-Type, Cache-Control): a body must be read at the phone
+ * as it was judged here. */
 void hdrfilter_request(const struct request_view *req, const struct hdr_site *site,
                        struct outbuf *out);
 
