@@ -64,12 +64,12 @@ static void send_attempt(struct phone_exchange *px, enum px_attempt what) {
     px->state = PX_SENT;
     px->sent_ms = worker_now(px->worker);
     px_set_deadline(px, px->timeouts.first_byte_ms);
+    /* One record, one segment, at least for where the body begins: some phones wait for ever when
+     * it comes apart from the head (Aastra 6739i). */
+    struct str begin = str_part(body, 0, sizeof(buf->data) - out.len);
+    outbuf_put(&out, begin);
+    body = str_part(body, begin.len, body.len);
     struct str head = outbuf_str(&out);
-    if (body.len > 0 && body.len <= sizeof(buf->data) - out.len) { /* one record, one segment */
-        outbuf_put(&out, body);
-        head = outbuf_str(&out);
-        body = STR_NONE;
-    }
     phone_conn_send(px->conn, head, body, !probe && px->request.head_request);
     bytes_wipe(buf->data, out.len < 1024 ? out.len : 1024);
     io_give(&px->worker->io, buf);
