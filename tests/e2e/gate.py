@@ -15,6 +15,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SNOM = ROOT / "tests" / "phones" / "snom.py"
+VENDOR = ROOT / "tests" / "phones" / "vendor.py"
 PYTHON = "/usr/bin/python3"
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|"
                        r"ThreadSanitizer|ENSURE|Assertion")
@@ -78,7 +79,7 @@ class Phone:
     """A simulated phone in a process of its own."""
 
     def __init__(self, directory, *words, settings=None, login=("gate", None), service=None,
-                 hardened=True, **switches):
+                 hardened=True, vendor=None, **switches):
         self.user, password = login
         self.password = password or "phone-" + secrets.token_hex(8)
         self.service = service
@@ -87,7 +88,8 @@ class Phone:
             settings.update(http_user=self.user, http_pass=self.password)
         if service:
             settings.update(service_mode_login=service[0], service_mode_password=service[1])
-        command = [PYTHON, str(SNOM), "--until-eof", "--dir", str(directory), *words]
+        program = [str(VENDOR), vendor] if vendor else [str(SNOM)]
+        command = [PYTHON, *program, "--until-eof", "--dir", str(directory), *words]
         command += ["--hardened"] if hardened else []
         for name, value in settings.items():
             command += ["--set", "%s=%s" % (name, value)]
@@ -98,6 +100,8 @@ class Phone:
         self.info = json.loads(line)
         self.port = self.info["port"]
         self.pin = self.info["pin"]
+        if vendor:
+            self.entry = {"profile": vendor}
         self.home = switches     # what a reset goes back to
         if switches:
             self.switch(**switches)

@@ -14,8 +14,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from snomlib import control, server, settings, switches  # noqa: E402
 
 
-def arguments():
-    p = argparse.ArgumentParser(description=__doc__)
+def arguments(about):
+    p = argparse.ArgumentParser(description=about)
     p.add_argument("--address", default="127.0.0.1")
     p.add_argument("--port", type=int, default=0, help="https; 0 takes a free one")
     p.add_argument("--http-port", type=int, default=None, help="plain http; none unless given")
@@ -35,7 +35,7 @@ def arguments():
     return p.parse_args()
 
 
-def build(args, directory):
+def build(args, directory, kind):
     initial = dict(settings.HARDENED) if args.hardened else {}
     initial.update(pair.partition("=")[::2] for pair in args.set)
     for name in initial:
@@ -43,8 +43,7 @@ def build(args, directory):
             sys.exit("snom.py: no such setting: %s" % name)
     firmware = tuple(int(n) for n in args.firmware.split("."))
     cert = (args.cert, args.key) if args.cert else None
-    phone = server.Phone(directory, args.model, args.mac, firmware, initial, cert, args.tls,
-                         args.rsa)
+    phone = kind(directory, args.model, args.mac, firmware, initial, cert, args.tls, args.rsa)
     wanted = {}
     for text in args.switch:
         name, _, value = text.partition("=")
@@ -54,8 +53,9 @@ def build(args, directory):
     return phone, wanted
 
 
-def main():
-    args = arguments()
+def main(kind=server.Phone, about=__doc__):
+    """`kind`: the class of the phone; vendor.py has others."""
+    args = arguments(about)
     # The interpreter's own handler writes into the pipe, whichever thread the signal meets; a
     # handler in Python would wait for the main thread, and that waits for the handler.
     stopped, stop = os.pipe()
@@ -66,7 +66,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="snom-") as own:
         directory = args.dir or own
         os.makedirs(directory, mode=0o700, exist_ok=True)
-        phone, wanted = build(args, directory)
+        phone, wanted = build(args, directory, kind)
         ports = {"port": phone.listen("https", args.address, args.port)}
         if args.http_port is not None:
             ports["http_port"] = phone.listen("http", args.address, args.http_port)

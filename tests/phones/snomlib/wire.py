@@ -19,6 +19,7 @@ class Request:
         self.body = b""
         self.body_len = 0
         self.one_record = True      # head and body in one TLS record
+        self.begun = True           # head and the body's first octet in one
         self.violations = []        # what a careful client would not have sent
 
     def header(self, name):
@@ -149,6 +150,7 @@ def read_body(link, req):
         raise BadRequest("content-length")
     req.body_len = int(text)
     req.one_record = len(link.buf) >= req.body_len
+    req.begun = bool(link.buf) or not req.body_len
     pieces, have = [link.buf[:req.body_len]], min(len(link.buf), req.body_len)
     link.buf = link.buf[req.body_len:]
     while have < req.body_len:
