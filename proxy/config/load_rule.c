@@ -5,6 +5,8 @@ struct rule_draft {
     const struct str *roles, *methods, *paths, *parameters;
     size_t role_count, method_count, path_count, parameter_count;
     bool allow, changes;
+    const struct str *profiles;
+    size_t profile_count;
 };
 
 /* An empty list is an error wherever an absent key means "every": it would say the opposite of what
@@ -25,6 +27,11 @@ static const struct reader_key rule_keys[] = {
     LIST("parameters", false, 0, parameters, parameter_count),
     {.name = "allow", .type = READER_BOOL, .required = true, .offset = AT(allow)},
     {.name = "changes", .type = READER_BOOL, .offset = AT(changes)},
+    /* of the site's rules only, read by load_site_rules as well */
+    {.name = "profile",
+     .type = READER_STR_S,
+     .offset = AT(profiles),
+     .count_offset = AT(profile_count)},
     {.name = NULL},
 };
 #undef AT
@@ -133,6 +140,8 @@ void load_rule(struct loader *l, const struct reader *r, const config_setting_t 
                const struct rule_scope *scope, struct rule *rule) {
     struct rule_draft draft = {0};
     if (!reader_group(r, group, "rule", rule_keys, &draft)) return;
+    if (!scope->site && config_setting_get_member(group, "profile") != NULL)
+        reader_error(r, reader_at(group, "profile"), "unknown key \"profile\" in rule");
     size_t line;
     if (!strmap_add(scope->names, draft.name, reader_line(r, group), &line))
         reader_error(r, reader_at(group, "name"), "rule \"%.80s\" stands already in line %zu",
