@@ -11,7 +11,8 @@ import gate as gate_module
 from rawhttp import Client, head
 
 ADMIN = ("admin", "svc-0f9e8d7c6b5a4321")
-PERSONS_PAGE = {"yealink-t2x": "/", "mitel": "/", "cisco-spa": "/advanced", "cisco-mpp": "/",
+PERSONS_PAGE = {"yealink-t2x": "/cgi-bin/ConfigManApp.com?Id=1", "mitel": "/",
+                "cisco-spa": "/advanced", "cisco-mpp": "/",
                 "poly-vvx": "/index.htm"}
 ADMINS_PAGE = {"yealink-t2x": "/cgi-bin/ConfigManApp.com?Id=26", "mitel": "/configurationServer.html",
                "cisco-spa": "/admin/cfg.xml", "cisco-mpp": "/admin/advanced",
@@ -20,6 +21,8 @@ ADMINS_PAGE = {"yealink-t2x": "/cgi-bin/ConfigManApp.com?Id=26", "mitel": "/conf
 DENIED = {
     "yealink-t2x": [("bob", "GET", "/cgi-bin/ConfigManApp.com?key=Reboot", None),
                     ("bob", "GET", "/cgi-bin/ConfigManApp.com?Id=26", None),
+                    ("bob", "GET", "/cgi-bin/ConfigManApp.com?Id=1&Id=26", None),
+                    ("bob", "GET", "/cgi-bin/ConfigManApp.com?Id=1;key=Reboot", None),
                     ("bob", "POST", "/cgi-bin/ConfigManApp.com", "PAGEID=16&CONFIG_DATA=x"),
                     ("alice", "GET", "/cgi-bin/cgiServer.exx?download=/etc/passwd", None),
                     ("alice", "POST", "/cgi-bin/cgiServer.exx", "command=reboot")],
