@@ -5,7 +5,6 @@
 #ifndef POLICY_ACCESS_PROFILE_H
 #define POLICY_ACCESS_PROFILE_H
 
-#include "policy/access/rule_param.h"
 #include "policy/auth/phone_auth.h"
 #include "policy/base/request.h"
 
@@ -29,7 +28,7 @@ struct rule {
     const struct str *paths; /* patterns, "*" is any run of characters, '/' included */
     size_t path_count;
     enum rule_params params;
-    const struct rule_param *parameters;
+    const struct str *param_names;
     size_t param_count;
     bool allow;
     bool changes;    /* allow: its listed parameters do something; without it they are harmless.
@@ -37,6 +36,8 @@ struct rule {
     struct str file; /* where it stands, for explain and records */
     unsigned line;
 };
+
+struct harden_rule; /* policy/harden/harden.h */
 
 struct profile {
     struct str name;
@@ -53,6 +54,8 @@ struct profile {
     struct str content_security_policy; /* sent with this phone's pages; empty: none */
     const struct rule *rules;
     size_t rule_count;
+    const struct harden_rule *harden; /* what a hardened phone looks like; none: nobody knows */
+    size_t harden_count;
 };
 
 /* Can what this rule allows change something at the phone? With [ "*" ] nobody looked, so it can.

@@ -15,7 +15,7 @@ struct profile_draft {
     const struct str *no_keep_alive, *roles, *harmless_values;
     size_t no_keep_alive_count, role_count, harmless_value_count;
     struct str content_security_policy;
-    const config_setting_t *rules;
+    const config_setting_t *rules, *harden;
 };
 
 static const struct reader_word logins[] = {{"digest", PHONE_LOGIN_DIGEST},
@@ -46,6 +46,7 @@ static const struct reader_key profile_keys[] = {
      .count_offset = AT(harmless_value_count)},
     {.name = "content_security_policy", .type = READER_STR, .offset = AT(content_security_policy)},
     {.name = "rules", .type = READER_LIST, .required = true, .offset = AT(rules)},
+    {.name = "harden", .type = READER_LIST, .offset = AT(harden)},
     {.name = NULL},
 };
 #undef AT
@@ -82,7 +83,7 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
     struct rule *rules = reader_alloc(r, count, sizeof(*rules));
     struct strmap names;
     strmap_init(&names, l->key);
-    const struct rule_scope scope = {&names, draft.roles, draft.role_count, false};
+    const struct rule_scope scope = {&names, draft.roles, draft.role_count};
     for (size_t i = 0; i < count; i++) {
         const config_setting_t *group = config_setting_get_elem(draft.rules, (unsigned)i);
         if (config_setting_is_group(group)) load_rule(l, r, group, &scope, &rules[i]);
@@ -105,13 +106,14 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
         .rules = rules,
         .rule_count = count,
     };
+    profile->harden = load_harden(r, draft.harden, &profile->harden_count);
     return profile;
 }
 
-static struct profile *load_file(struct loader *l, const char *path, struct str name) {
+static const struct profile *load_file(struct loader *l, const char *path, struct str name) {
     struct source source;
     size_t errors = l->problems.errors;
-    struct profile *profile = NULL;
+    const struct profile *profile = NULL;
     if (source_read(&source, path, l->ranks++, &l->problems) == SOURCE_OK) {
         struct reader r = {.source = &source, .problems = &l->problems, .arena = l->reader.arena};
         loader_digest(l, (struct str){source.text, source.len});
@@ -140,7 +142,7 @@ const struct profile *load_profile(struct loader *l, struct str name, bool *know
     char *path = NULL;
     ENSURE(asprintf(&path, STR_FMT "/" STR_FMT ".cfg", STR_ARG(directory), STR_ARG(name)) > 0);
     *known = name_is_good(name) && (access(path, F_OK) == 0 || errno != ENOENT);
-    struct profile *profile = NULL;
+    const struct profile *profile = NULL;
     if (*known) {
         profile = load_file(l, path, name);
         if (profile == NULL) l->profiles_incomplete = true;
