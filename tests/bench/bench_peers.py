@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ REALM = "bench.localhost"
 USER, PASSWORD = "bench", "correct horse battery"
 PHONE_USER, PHONE_PASSWORD = "phone", "battery staple"
 PROXY_CORE, OTHER_CORE = 0, 1
+APACHE_MODULES = "/usr/lib/apache2/modules"
 
 
 class Failed(Exception):
@@ -38,7 +40,7 @@ def write(path, text, mode=0o644):
 
 def on_core(core, command):
     """The command, bound to one core where taskset and that core are there."""
-    if shutil.which("taskset") and core < (os.cpu_count() or 1):
+    if core is not None and shutil.which("taskset") and core < (os.cpu_count() or 1):
         return ["taskset", "-c", str(core)] + command
     return command
 
@@ -69,6 +71,13 @@ def cpu_of(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def memory_of(pid):
+    """Bytes that one process has for itself or shares with its own kind; files are not counted."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+        lines = dict(line.split(":", 1) for line in status)
+    return sum(int(lines.get(key, "0 kB").split()[0]) for key in ("RssAnon", "RssShmem")) * 1024
+
+
 def machine_busy():
     """Seconds that all cores have been busy or stolen so far."""
     with open("/proc/stat", encoding="ascii") as stat:
@@ -79,11 +88,11 @@ def machine_busy():
 class Peer:
     """One row of the table: a proxy with its configuration and the port of the phone that it talks to."""
 
-    def __init__(self, name, program, template, command, origin, *, digest=False, options=None):
+    def __init__(self, name, program, template, command, origin, *, digest=None, workers=1):
         self.name, self.program, self.template, self.command = name, program, template, command
         self.origin = origin  # which listener of the phone: "tls-open", "tls-digest", "plain-open", "plain-digest"
-        self.digest = digest  # asks the person for a SHA-256 Digest
-        self.options = options or {}
+        self.digest = digest  # what Digest it asks the person for: "SHA-256", "MD5" or none
+        self.workers = workers
         self.port = free_port()
         self.process = None
         self.phone_cipher = "plain"
@@ -91,6 +100,9 @@ class Peer:
     def cpu_seconds(self):
         """User and system time of all its processes so far."""
         return sum(cpu_of(pid) for pid in tree(self.process.pid))
+
+    def memory(self):
+        return sum(memory_of(pid) for pid in tree(self.process.pid))
 
     def get(self, path, authorization=None):
         """One request of a stranger, by a client that has nothing to do with the load generator."""
@@ -114,15 +126,17 @@ class Peer:
             if status != 200 or len(body) != 1024:
                 raise Failed(f"{self.name}: {status} with {len(body)} bytes instead of the page")
             return
-        if status != 401 or not any("algorithm=SHA-256" in c.replace('"', "") for c in challenges):
+        if status != 401 or not any(f"algorithm={self.digest}" in c.replace('"', "") for c in challenges):
             raise Failed(f"{self.name}: a stranger got {status} {challenges}")
         nonce = re.search(r'nonce="([^"]*)"', challenges[0]).group(1)
-        wrong = (f'Digest username="{USER}", realm="{REALM}", nonce="{nonce}", uri="/bytes/1024", algorithm=SHA-256, '
-                 f'response="{"0" * 64}", qop=auth, nc=00000001, cnonce="0123456789abcdef"')
+        digits = {"SHA-256": 64, "MD5": 32}[self.digest]
+        wrong = (f'Digest username="{USER}", realm="{REALM}", nonce="{nonce}", uri="/bytes/1024", '
+                 f'algorithm={self.digest}, response="{"0" * digits}", qop=auth, nc=00000001, cnonce="0123456789abcdef"')
         basic = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         for header in (wrong, basic):
-            if self.get("/bytes/1024", header)[0] != 401:
-                raise Failed(f"{self.name}: served a wrong login")
+            status = self.get("/bytes/1024", header)[0]
+            if status not in (400, 401):
+                raise Failed(f"{self.name}: a wrong login got {status}")
 
 
 def all_peers(directory):
@@ -131,12 +145,15 @@ def all_peers(directory):
     haproxy = ["haproxy", "-db", "-f", "@CONFIG@"]
     lighttpd = ["lighttpd", "-D", "-f", "@CONFIG@"]
     gate = [os.path.join(ROOT, "build", "phonegate"), "serve", "-c", "@CONFIG@"]
+    apache = ["apache2", "-D", "FOREGROUND", "-f", "@CONFIG@"]
     return [
         Peer("nginx, TLS phone", "nginx", "nginx.conf", nginx, "tls-open"),
         Peer("haproxy, TLS phone", "haproxy", "haproxy.cfg", haproxy, "tls-open"),
-        Peer("phonegate, TLS+Digest phone", "phonegate", "phonegate.cfg", gate, "tls-digest", digest=True),
-        Peer("lighttpd, plain phone", "lighttpd", "lighttpd.conf", lighttpd, "plain-open", digest=True),
-        Peer("phonegate, plain+Digest phone", "phonegate", "phonegate.cfg", gate, "plain-digest", digest=True),
+        Peer("phonegate, TLS+Digest phone", "phonegate", "phonegate.cfg", gate, "tls-digest", digest="SHA-256"),
+        Peer("apache, TLS phone", "apache2", "apache.conf", apache, "tls-open", digest="MD5"),
+        Peer("lighttpd, plain phone", "lighttpd", "lighttpd.conf", lighttpd, "plain-open", digest="SHA-256"),
+        Peer("apache, plain phone", "apache2", "apache.conf", apache, "plain-open", digest="MD5"),
+        Peer("phonegate, plain+Digest phone", "phonegate", "phonegate.cfg", gate, "plain-digest", digest="SHA-256"),
     ]
 
 
@@ -182,6 +199,8 @@ class Bench:
 
     def start(self, wanted):
         self.write_files()
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self.start_origin()
         for peer in all_peers(self.directory):
             if wanted and not any(word in peer.name for word in wanted):
@@ -208,6 +227,8 @@ class Bench:
             write(self.path("both.pem"), second.read() + first.read(), 0o600)
         ha1 = hashlib.sha256(f"{USER}:{REALM}:{PASSWORD}".encode()).hexdigest()
         write(self.path("users"), f"{USER}:{REALM}:{ha1}\n", 0o600)
+        ha1 = hashlib.md5(f"{USER}:{REALM}:{PASSWORD}".encode()).hexdigest()
+        write(self.path("users.md5"), f"{USER}:{REALM}:{ha1}\n")
         write(self.path("phone.password"), PHONE_PASSWORD + "\n", 0o600)
         os.makedirs(self.path("profiles"), exist_ok=True)
         shutil.copy(os.path.join(HERE, "peers", "bench-profile.cfg"), self.path("profiles/bench.cfg"))
@@ -228,7 +249,8 @@ class Bench:
             "CERT": self.path("cert.pem"), "KEY": self.path("key.pem"), "CERT_AND_KEY": self.path("both.pem"),
             "USER": "user root;" if os.geteuid() == 0 else "", "USERS": self.path("users"), "REALM": REALM,
             "USER_NAME": USER, "PHONE_USER": PHONE_USER, "PHONE_PASSWORD_FILE": self.path("phone.password"),
-            "PHONE_TRUST": trust,
+            "PHONE_TRUST": trust, "WORKERS": peer.workers, "USERS_LEGACY": self.path("users.md5"),
+            "APACHE_MODULES": APACHE_MODULES, "APACHE_USER": "User nobody\nGroup nogroup" if os.geteuid() == 0 else "",
             "SERVER_TLS": f"ssl verify required ca-file {self.path('cert.pem')} sni str({HOST})" if tls else "",
         }
 
@@ -254,6 +276,11 @@ class Bench:
         except OSError:
             return ""
 
+    def restart_peer(self, peer):
+        """With memory as it is before anybody came."""
+        self.stop(peer.process)
+        self.start_peer(peer)
+
     def start_peer(self, peer):
         path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
         program = shutil.which(peer.command[0], path=path)
@@ -267,10 +294,10 @@ class Bench:
         write(config, text)
         os.makedirs(self.path(f"{name}.state"), mode=0o700, exist_ok=True)
         command = [program] + [config if word == "@CONFIG@" else word for word in peer.command[1:]]
-        flag = {"nginx": "-v", "haproxy": "-v", "lighttpd": "-v", "phonegate": "version"}[peer.program]
+        flag = {"nginx": "-v", "apache2": "-v", "haproxy": "-v", "lighttpd": "-v", "phonegate": "version"}[peer.program]
         version = subprocess.run([program, flag], capture_output=True, text=True, timeout=10, check=False)
         self.versions[peer.program] = ((version.stdout + version.stderr).splitlines() or ["?"])[0]
-        peer.process = self.spawn(name, PROXY_CORE, command)
+        peer.process = self.spawn(name, PROXY_CORE if peer.workers == 1 else None, command)
         self.wait_until_up(peer, name)
         peer.check_strangers()
 
@@ -296,7 +323,9 @@ class Bench:
                    "--path", f"/bytes/{scenario.size}", "--bytes", str(scenario.size), "--mode", scenario.mode,
                    "--ms", str(milliseconds),
                    "--connections", str(connections), "--user", USER, "--password", PASSWORD,
-                   "--auth", "sha256" if peer.digest else "none"]
+                   "--auth", {"SHA-256": "sha256", "MD5": "md5", None: "none"}[peer.digest]]
+        if scenario.upload:
+            command += ["--upload", str(scenario.upload)]
         load = self.spawn("load", OTHER_CORE, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if load.stdout.readline() != b"ready\n":
             load.wait(30)

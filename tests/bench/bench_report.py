@@ -40,7 +40,7 @@ def print_table(scenario, results, peers):
             continue
         row = results[peer.name]
         runs = row["cpu_all"]
-        rows.append([peer.name, "SHA-256" if peer.digest else "none", f"{row['cpu']:.4f}",
+        rows.append([peer.name, peer.digest or "none", f"{row['cpu']:.4f}",
                      f"{min(runs):.4f}..{max(runs):.4f}", f"{row['per_second']:.0f}", f"{row['p50_us'] / 1000:.2f}",
                      f"{row['p99_us'] / 1000:.2f}", f"{100 * row['busy']:.0f} %"]
                     + [ratio(results, peer.name, base) for base in BASES])
@@ -53,6 +53,17 @@ def print_table(scenario, results, peers):
     for row in rows:
         print("  " + "  ".join(cell.ljust(width) if i < 2 else cell.rjust(width)
                                for i, (cell, width) in enumerate(zip(row, widths))).rstrip())
+
+
+def print_goals(scenario, results):
+    for name, bases, wanted in scenario.goals:
+        there = [base for base in bases if base in results]
+        if name not in results or not there:
+            continue
+        best = min(there, key=lambda base: results[base]["cpu"])
+        seen = results[name]["cpu"] / results[best]["cpu"]
+        print(f"  goal: {name} at most {wanted:.2f} x {best.split(',')[0]}: {seen:.2f}, "
+              + ("met" if seen <= wanted else "missed"))
 
 
 def print_ciphers(bench, results):

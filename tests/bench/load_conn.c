@@ -52,6 +52,7 @@ int conn_on_session(SSL *ssl, SSL_SESSION *session) {
 static void conn_request(struct conn *conn) {
     ticket_next(&conn->ticket, &conn->load->account);
     conn->sent = conn->have = 0;
+    conn->uploaded = 0;
     conn->state = CONN_SEND;
 }
 
@@ -239,8 +240,21 @@ static enum wire_result conn_send(struct conn *conn) {
     if (result != WIRE_OK) return result;
     conn->sent += done;
     if (conn->sent < conn->ticket.request_len) return WIRE_OK;
+    conn->state = conn->ticket.body > 0 ? CONN_UPLOAD : CONN_HEAD;
+    return conn->ticket.body > 0 ? WIRE_OK : WIRE_WANT_READ; /* no answer can be there yet */
+}
+
+static enum wire_result conn_upload(struct conn *conn) {
+    size_t done = 0;
+    uint64_t left = conn->ticket.body - conn->uploaded;
+    const unsigned char *from = conn->load->pattern + (size_t)(conn->uploaded % PATTERN_PERIOD);
+    size_t len = left < BUFFER_SIZE ? (size_t)left : BUFFER_SIZE;
+    enum wire_result result = wire_write(&conn->wire, (const char *)from, len, &done);
+    if (result != WIRE_OK) return result;
+    conn->uploaded += done;
+    if (conn->uploaded < conn->ticket.body) return WIRE_OK;
     conn->state = CONN_HEAD;
-    return WIRE_WANT_READ; /* the answer cannot be there yet */
+    return WIRE_WANT_READ;
 }
 
 static enum wire_result conn_read(struct conn *conn) {
@@ -278,6 +292,8 @@ static enum wire_result conn_step(struct conn *conn) {
         return conn_handshake(conn);
     case CONN_SEND:
         return conn_send(conn);
+    case CONN_UPLOAD:
+        return conn_upload(conn);
     case CONN_HEAD:
     case CONN_BODY:
         return conn_read(conn);

@@ -14,7 +14,7 @@ enum {
     ERRORS_MAX = 100,    /* then the run is not worth going on with */
 };
 
-enum conn_state { CONN_HANDSHAKE, CONN_SEND, CONN_HEAD, CONN_BODY, CONN_IDLE };
+enum conn_state { CONN_HANDSHAKE, CONN_SEND, CONN_UPLOAD, CONN_HEAD, CONN_BODY, CONN_IDLE };
 /* SETUP: each connection gets its first answer. RUN: the measurement. DRAIN: what is in flight is
  * finished. */
 enum phase { PHASE_SETUP, PHASE_RUN, PHASE_DRAIN };
@@ -50,6 +50,7 @@ struct conn {
     SSL_SESSION *session; /* MODE_RESUME: the newest ticket */
     struct ticket ticket;
     size_t sent, have;
+    uint64_t uploaded;
     uint64_t started_ns, length, body_at;
     char buf[BUFFER_SIZE];
 };

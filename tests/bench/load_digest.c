@@ -12,12 +12,20 @@ static size_t checked(int len, size_t size) {
     return (size_t)len;
 }
 
+/* A stranger's request announces an empty body: it is refused, and its octets would be in the way.
+ */
 static size_t write_request(struct ticket *ticket, const struct account *account,
                             const char *authorization) {
+    char length[96] = "";
+    bool refused = account->algorithm != NULL && authorization[0] == '\0';
+    ticket->body = refused ? 0 : account->upload;
+    if (account->upload > 0)
+        FORMAT(length, "Content-Type: application/octet-stream\r\nContent-Length: %llu\r\n",
+               (unsigned long long)ticket->body);
     return FORMAT(
         ticket->request,
-        "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: phonegate-bench\r\nAccept: */*\r\n%s\r\n",
-        account->method, account->target, account->host, authorization);
+        "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: phonegate-bench\r\nAccept: */*\r\n%s%s\r\n",
+        account->method, account->target, account->host, length, authorization);
 }
 
 void ticket_init(struct ticket *ticket, const struct account *account) {

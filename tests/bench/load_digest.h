@@ -10,6 +10,7 @@ struct account {
     const char *user, *password;
     const char *algorithm; /* as in HTTP: "SHA-256" or "MD5"; NULL: no authentication */
     const char *method, *target, *host;
+    uint64_t upload; /* octets of a body that goes with each request that may pass; 0: none */
     struct hasher hasher;
 };
 
@@ -20,6 +21,7 @@ struct ticket {
     char proof[768];           /* HA1:nonce:nc:cnonce:auth:HA2 */
     size_t proof_len, proof_nc_at;
     uint32_t nc;
+    uint64_t body; /* octets that must follow the request as it stands */
 };
 
 /* Write the request without credentials. */

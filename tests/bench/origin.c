@@ -44,7 +44,7 @@ struct origin {
     char cipher[80];
 };
 
-enum conn_state { CONN_HANDSHAKE, CONN_READ, CONN_WRITE, CONN_DONE };
+enum conn_state { CONN_HANDSHAKE, CONN_READ, CONN_DRAIN, CONN_WRITE, CONN_DONE };
 
 struct conn {
     enum source source;
@@ -52,7 +52,7 @@ struct conn {
     bool digest, close_after;
     uint32_t events; /* what epoll watches for */
     struct wire wire;
-    uint64_t discard;            /* bytes of a request's body still to come */
+    uint64_t discard, discarded; /* bytes of a request's body still to come, and seen */
     uint64_t body_left, body_at; /* of the answer, beyond what is in out */
     size_t in_len, out_len, out_sent;
     char in[REQUEST_MAX];
@@ -191,12 +191,6 @@ static bool request_parse(struct slice head, struct request *request) {
 /* Answer the request at the start of the buffer, if its head is complete. True when there is
  * something to write. */
 static bool conn_take_request(struct origin *origin, struct conn *conn) {
-    if (conn->discard > 0) {
-        size_t drop = conn->discard < conn->in_len ? (size_t)conn->discard : conn->in_len;
-        memmove(conn->in, conn->in + drop, conn->in_len - drop);
-        conn->in_len -= drop;
-        conn->discard -= drop;
-    }
     const char *end = memmem(conn->in, conn->in_len, "\r\n\r\n", 4);
     if (end == NULL) return false;
     size_t len = (size_t)(end - conn->in) + 4;
@@ -207,6 +201,8 @@ static bool conn_take_request(struct origin *origin, struct conn *conn) {
     }
     answer_request(origin, conn, &request);
     conn->discard = request.body;
+    conn->discarded = 0;
+    if (request.body > 0) conn->state = CONN_DRAIN;
     memmove(conn->in, conn->in + len, conn->in_len - len);
     conn->in_len -= len;
     return true;
@@ -233,6 +229,23 @@ static enum wire_result conn_read(struct origin *origin, struct conn *conn) {
         wire_read(&conn->wire, conn->in + conn->in_len, sizeof conn->in - conn->in_len, &done);
     if (result == WIRE_OK) conn->in_len += done;
     return result;
+}
+
+/* The body of a request has the pattern, too: the answer waits until all of it was seen. */
+static enum wire_result conn_drain(struct origin *origin, struct conn *conn) {
+    if (conn->in_len == 0) {
+        enum wire_result result = wire_read(&conn->wire, conn->in, sizeof conn->in, &conn->in_len);
+        if (result != WIRE_OK) return result;
+    }
+    size_t drop = conn->discard < conn->in_len ? (size_t)conn->discard : conn->in_len;
+    const unsigned char *expected = origin->pattern + (size_t)(conn->discarded % PATTERN_PERIOD);
+    if (memcmp(conn->in, expected, drop) != 0) origin->counters.wrong++;
+    memmove(conn->in, conn->in + drop, conn->in_len - drop);
+    conn->in_len -= drop;
+    conn->discard -= drop;
+    conn->discarded += drop;
+    if (conn->discard == 0) conn->state = CONN_WRITE;
+    return WIRE_OK;
 }
 
 /* Fill out with the next bytes of the body, behind what is there. */
@@ -272,6 +285,8 @@ static enum wire_result conn_step(struct origin *origin, struct conn *conn) {
         return result;
     case CONN_READ:
         return conn_read(origin, conn);
+    case CONN_DRAIN:
+        return conn_drain(origin, conn);
     case CONN_WRITE:
         return conn_write(origin, conn);
     case CONN_DONE:
@@ -309,7 +324,7 @@ static void conn_accept(struct origin *origin, const struct listener *listener) 
     conn->close_after = false;
     conn->events = EPOLLIN;
     conn->wire = (struct wire){.fd = fd};
-    conn->discard = conn->body_left = conn->body_at = 0;
+    conn->discard = conn->discarded = conn->body_left = conn->body_at = 0;
     conn->in_len = conn->out_len = conn->out_sent = 0;
     if (listener->tls) {
         conn->wire.ssl = SSL_new(origin->tls);

@@ -7,6 +7,7 @@ import signal
 import statistics
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench_peers as peers
@@ -15,18 +16,33 @@ import bench_report as report
 class Scenario:
     """One table: what the load generator asks for, and what CPU time is counted by."""
 
-    def __init__(self, title, size, mode="keepalive", connections=None, per_gib=False):
-        self.title, self.size, self.mode, self.connections, self.per_gib = title, size, mode, connections, per_gib
+    def __init__(self, title, size, mode="keepalive", connections=None, per_gib=False, upload=0, goals=()):
+        self.title, self.size, self.mode, self.connections = title, size, mode, connections
+        self.per_gib, self.upload, self.goals = per_gib, upload, goals
 
 
+class Idle(Scenario):
+    """Connections that have had one answer and now do nothing: memory, not time."""
+
+
+# A goal: the gate's row, the peers of which the better one counts, and the ratio that is wanted at most.
+TLS, PLAIN = "phonegate, TLS+Digest phone", "phonegate, plain+Digest phone"
+NGINX, HAPROXY, LIGHTTPD = report.BASES
 SCENARIOS = {
-    "small": Scenario("small GET (1 KiB), kept connections", 1024),
-    "64k": Scenario("64 KiB GET, kept connections", 65536),
+    "small": Scenario("small GET (1 KiB), kept connections", 1024,
+                      goals=((TLS, (HAPROXY,), 1.0), (PLAIN, (LIGHTTPD,), 0.4))),
+    "64k": Scenario("64 KiB GET, kept connections", 65536, goals=((TLS, (NGINX,), 0.9),)),
     "one": Scenario("small GET, one kept connection: latency", 1024, connections=1),
-    "big": Scenario("64 MiB GET, 4 kept connections", 1 << 26, connections=4, per_gib=True),
-    "full": Scenario("small GET, new TLS connection each, full handshake", 1024, "full"),
-    "resume": Scenario("small GET, new TLS connection each, resumed handshake", 1024, "resume"),
+    "big": Scenario("64 MiB GET, 4 kept connections", 1 << 26, connections=4, per_gib=True,
+                    goals=((TLS, (NGINX, HAPROXY), 0.9),)),
+    "up": Scenario("64 MiB POST, 4 kept connections", 16, connections=4, per_gib=True, upload=1 << 26,
+                   goals=((TLS, (NGINX, HAPROXY), 0.9),)),
+    "full": Scenario("small GET, new TLS connection each, full handshake", 1024, "full", goals=((TLS, (NGINX,), 1.0),)),
+    "resume": Scenario("small GET, new TLS connection each, resumed handshake", 1024, "resume",
+                       goals=((TLS, (NGINX,), 1.0),)),
+    "idle": Idle("2,000 idle TLS connections, each after one small GET", 1024, connections=2000),
 }
+IDLE_GOAL_KIB = 16
 
 
 def options():
@@ -36,7 +52,7 @@ def options():
     parser.add_argument("--seconds", type=float, default=float(env("SECONDS_EACH", "3")),
                         help="per peer and round")
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--scenarios", default=env("SCENARIOS", "small,64k"),
+    parser.add_argument("--scenarios", default=env("SCENARIOS", "small,64k,one,full,resume,big,up,idle"),
                         help="of " + ",".join(SCENARIOS))
     parser.add_argument("--peers", default=env("PEERS", ""), help="only names that contain one of these, by comma")
     parser.add_argument("--strace", action="store_true", help="also count system calls per request (needs strace)")
@@ -71,10 +87,41 @@ def measure(bench, peer, scenario, milliseconds, connections):
     figures["phone"] = seen
     if figures["errors"] or not figures["answers"]:
         raise peers.Failed(f"{peer.name}: {figures['errors']} wrong answers, the first: {figures['first_error']}")
-    per = figures["body_bytes"] / 2**30 if scenario.per_gib else figures["answers"] / 1000
+    carried = figures["answers"] * scenario.upload if scenario.upload else figures["body_bytes"]
+    per = carried / 2**30 if scenario.per_gib else figures["answers"] / 1000
     figures["cpu"] = figures["cpu_s"] / per
     figures["busy"] = figures["cpu_s"] / figures["seconds"]
     return figures
+
+
+def measure_idle(bench, peer, scenario):
+    """KiB for each connection that stays open."""
+    bench.restart_peer(peer)
+    bench.stop(bench.start_load(peer, scenario, 1000, 32))  # what is needed once, and the phone's connections
+    time.sleep(0.2)
+    before = peer.memory()
+    load = bench.start_load(peer, scenario, 1000, scenario.connections)
+    time.sleep(3)  # who gives buffers back after a moment has done so
+    kib = (peer.memory() - before) / 1024 / scenario.connections
+    bench.stop(load)
+    return kib
+
+
+def run_idle(bench, scenario, rounds):
+    rows = {}
+    for _ in range(rounds):
+        for peer in list(bench.running):
+            progress(f"idle: {peer.name}")
+            try:
+                rows.setdefault(peer.name, []).append(measure_idle(bench, peer, scenario))
+            except peers.Failed as error:
+                print(f"\n{error}", file=sys.stderr)
+                rows.pop(peer.name, None)
+    progress("")
+    print(f"\n{scenario.title}: KiB of memory each (goal: at most {IDLE_GOAL_KIB})")
+    for name, figures in rows.items():
+        print(f"  {name:<31}{statistics.median(figures):6.1f}  {min(figures):.1f}..{max(figures):.1f}")
+    return {name: {"kib": statistics.median(figures), "kib_all": figures} for name, figures in rows.items()}
 
 
 def progress(text):
@@ -120,18 +167,22 @@ def main():
             print(f"configurations and logs stay in {directory}", file=sys.stderr)
         with peers.Bench(directory) as bench:
             bench.start(chosen.peers.split(",") if chosen.peers else [])
-            results = {}
+            results, idle = {}, {}
             for name in chosen.scenarios.split(","):
+                if isinstance(SCENARIOS[name], Idle):
+                    idle = run_idle(bench, SCENARIOS[name], min(chosen.rounds, 3))
+                    continue
                 results[name] = run_scenario(bench, name, chosen)
                 if chosen.strace:
                     bench.count_system_calls(results[name], SCENARIOS[name], chosen.connections)
                 report.print_table(SCENARIOS[name], results[name], bench.running)
+                report.print_goals(SCENARIOS[name], results[name])
             report.print_notes(bench, chosen, results)
             report.print_ciphers(bench, results)
     if chosen.json:
         with open(chosen.json, "w", encoding="utf-8") as out:
             json.dump({"machine": report.machine(), "versions": bench.versions, "left_out": bench.left_out,
-                       "results": results}, out, indent=1)
+                       "results": results, "idle": idle}, out, indent=1)
     return 0 if bench.running else 1
 
 
