@@ -24,16 +24,19 @@ static void set_deadline(struct conn *c, uint64_t after_ms) {
 static void warm_up(struct conn *c) {
     if (c->in != NULL) return;
     c->in_cap = limits_of(c)->header_bytes + IO_BUF_SIZE;
-    c->in = malloc(c->in_cap);
-    ENSURE(c->in != NULL);
+    c->in = worker_take_head(c->worker, c->in_cap);
     c->in_from = c->in_len = c->head_end = 0;
     c->cold = false;
 }
 
-static void cool_down(struct conn *c) {
-    free(c->in);
+static void give_buffer(struct conn *c) {
+    worker_give_head(c->worker, c->in, c->in_cap);
     c->in = NULL;
     c->in_cap = c->in_from = c->in_len = c->head_end = 0;
+}
+
+static void cool_down(struct conn *c) {
+    give_buffer(c);
     arena_release(&c->arena);
     c->cold = true;
 }
@@ -105,6 +108,7 @@ static void next_request(struct conn *c) {
     if (waiting > 0 && c->in_from > 0) memmove(c->in, c->in + c->in_from, waiting);
     c->in_from = c->head_end = 0;
     c->in_len = waiting;
+    if (waiting == 0) give_buffer(c);
     arena_reset(&c->arena);
     http_scan_init(&c->scan);
     go_idle(c);

@@ -69,8 +69,49 @@ void worker_init(struct worker *w, struct shared *shared, unsigned index) {
     uv_check_start(&w->after_io, after_io);
 }
 
+/* What lies in a spare buffer. */
+struct head_buf {
+    struct head_buf *next;
+    size_t size;
+};
+
+char *worker_take_head(struct worker *w, size_t size) {
+    ENSURE(size >= sizeof(struct head_buf));
+    struct head_buf *spare = w->heads;
+    if (spare != NULL) {
+        w->heads = spare->next;
+        w->head_count--;
+        if (spare->size == size) return (char *)spare;
+        free(spare); /* a reload has changed the limit */
+    }
+    char *head = malloc(size);
+    ENSURE(head != NULL);
+    return head;
+}
+
+void worker_give_head(struct worker *w, char *head, size_t size) {
+    if (head == NULL) return;
+    if (w->head_count == WORKER_SPARE_HEADS) {
+        free(head);
+        return;
+    }
+    struct head_buf *spare = (struct head_buf *)(void *)head;
+    *spare = (struct head_buf){w->heads, size};
+    w->heads = spare;
+    w->head_count++;
+}
+
+static void free_heads(struct worker *w) {
+    while (w->heads != NULL) {
+        struct head_buf *next = w->heads->next;
+        free(w->heads);
+        w->heads = next;
+    }
+}
+
 void worker_deinit(struct worker *w) {
     bury_all(w);
+    free_heads(w);
     int rc = uv_loop_close(&w->loop);
     ENSURE(rc == 0);
     io_deinit(&w->io);

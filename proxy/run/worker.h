@@ -51,6 +51,11 @@ struct grave {
     void (*bury)(struct grave *grave);
 };
 
+/* Spare buffers for heads that a worker keeps. */
+#define WORKER_SPARE_HEADS 32
+
+struct head_buf;
+
 struct worker {
     uv_loop_t loop;
     uv_thread_t thread;
@@ -62,11 +67,13 @@ struct worker {
     unsigned index;
     uv_timer_t tick;
     uv_check_t after_io;
-    struct timed timed;   /* head of the ring */
-    struct conn *conns;   /* all of this worker's */
-    size_t live;          /* objects that must be gone before the loop may end */
-    struct grave *graves; /* what is freed once the stack is unwound */
-    size_t collecting;    /* octets of request bodies held in memory */
+    struct timed timed;     /* head of the ring */
+    struct conn *conns;     /* all of this worker's */
+    size_t live;            /* objects that must be gone before the loop may end */
+    struct grave *graves;   /* what is freed once the stack is unwound */
+    size_t collecting;      /* octets of request bodies held in memory */
+    struct head_buf *heads; /* buffers for heads that no connection uses just now */
+    size_t head_count;
     uint8_t random[1024];
     size_t random_left;
     char date[32]; /* IMF-fixdate of date_s */
@@ -86,6 +93,13 @@ uint64_t worker_epoch_ms(const struct worker *w);
 
 /* The wall clock, which may be set, with the local time of this machine: for grants. */
 struct when worker_when(struct worker *w);
+
+/* A buffer of `size` octets for a request's head. A connection holds one only from its first octet
+ * to the end of the request, so few are needed and the next one is still in the processor's cache.
+ */
+char *worker_take_head(struct worker *w, size_t size);
+/* `size` as it was taken with; NULL is fine. */
+void worker_give_head(struct worker *w, char *head, size_t size);
 
 /* Fresh random octets from the operating system's generator; aborts where there is none. */
 void worker_random(struct worker *w, uint8_t *out, size_t len);
