@@ -49,8 +49,11 @@ static const struct field_rule request_fields[] = {
  * the gate's affair; a browser would offer the person's own password), Server and X-Powered-By
  * (tell a stranger's page the model), Strict-Transport-Security, Public-Key-Pins and Alt-Svc (speak
  * for the gate's name), Clear-Site-Data (in path mode wipes the other phones' state),
- * Access-Control-* (would open the gate's origin to others), Set-Cookie2, Content-MD5 and Digest
- * (bodies may be rewritten). */
+ * Access-Control-* (would open the gate's origin to others), Referrer-Policy (of two the last would
+ * count, and the gate says "same-origin": it needs the Referer of its own pages) and
+ * X-Content-Type-Options (the gate's stands there already), Set-Cookie2, Content-MD5 and Digest
+ * (bodies may be rewritten). A phone's Content-Security-Policy and X-Frame-Options only add to the
+ * gate's policy: of several the browser applies each. */
 static const struct field_rule response_fields[] = {
     FIELD("Accept-Ranges", PASS_FIRST, false),
     FIELD("Age", PASS_FIRST, false),
@@ -69,12 +72,10 @@ static const struct field_rule response_fields[] = {
     FIELD("Last-Modified", PASS_FIRST, false),
     FIELD("Location", LOCATION, true),
     FIELD("Pragma", PASS, true),
-    FIELD("Referrer-Policy", PASS, true),
     FIELD("Refresh", REFRESH, false),
     FIELD("Retry-After", PASS_FIRST, false),
     FIELD("Set-Cookie", SET_COOKIE, true),
     FIELD("Vary", PASS, true),
-    FIELD("X-Content-Type-Options", PASS, true),
     FIELD("X-Frame-Options", PASS, true),
     FIELD("X-UA-Compatible", PASS_FIRST, false),
 };

@@ -32,7 +32,8 @@ void hdrfilter_request(const struct request_view *req, const struct hdr_site *si
 
 /* Write the fields of a phone's answer that may go to the person, and Via; the list with its
  * reasons stands in the .c. Never crosses: hop-by-hop and framing fields (the writer frames anew),
- * WWW-Authenticate and its kin, Server, HSTS, Alt-Svc, Clear-Site-Data, Access-Control-*.
+ * WWW-Authenticate and its kin, Server, HSTS, Alt-Svc, Clear-Site-Data, Access-Control-*,
+ * Referrer-Policy.
  * Location, Content-Location and Refresh that point at the phone are rewritten, those to others and
  * relative ones stay; Set-Cookie loses Domain, gets the prefix on Path (with ROUTE_PATH a Path is
  * added where there is none), Secure, and SameSite=Lax where absent (K01-K04). */

@@ -9,7 +9,9 @@
 
 static const char clear_text_answer[] =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 39\r\n"
-    "Connection: close\r\n\r\nThis port speaks HTTPS, not plain HTTP\n";
+    "Connection: close\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'self'\r\n\r\n"
+    "This port speaks HTTPS, not plain HTTP\n";
 _Static_assert(sizeof("This port speaks HTTPS, not plain HTTP\n") - 1 == 39,
                "length of the answer");
 

@@ -72,8 +72,11 @@ static uint64_t write_answer(struct conn *c, const struct plain *plain, bool hea
     outbuf_put(&out, page_phrase(plain->status));
     outbuf_put(&out, STR("\r\nDate: "));
     outbuf_put(&out, worker_date(c->worker));
-    outbuf_put(&out, STR("\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Type: "
-                         "text/plain; charset=utf-8\r\n"));
+    /* No HSTS: over plain HTTP nobody may believe it (RFC 6797 7.2). */
+    outbuf_put(&out, STR("\r\nConnection: close\r\nCache-Control: no-store\r\n"
+                         "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
+                         "Content-Security-Policy: default-src 'none'; frame-ancestors 'self'\r\n"
+                         "Content-Type: text/plain; charset=utf-8\r\n"));
     if (plain->status == 405) outbuf_put(&out, STR("Allow: GET, HEAD\r\n"));
     if (plain->location.len > 0) {
         outbuf_put(&out, STR("Location: "));

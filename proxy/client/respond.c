@@ -40,6 +40,13 @@ static bool is_local_name(struct str host) {
            (host.len > 10 && str_equal_icase(str_part(host, host.len - 10, 10), STR(".localhost")));
 }
 
+/* What the client calls us: by its Host or, where its head could not be read, in its handshake. */
+static struct str asked_host(const struct exchange *x) {
+    if (x->has_view) return route_host(x->view.authority);
+    const SSL *ssl = x->conn->stream.ssl;
+    return str_of(ssl != NULL ? SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) : NULL);
+}
+
 static void put_status_line(struct outbuf *out, unsigned status) {
     outbuf_put(out, STR("HTTP/1.1 "));
     outbuf_u64(out, status);
@@ -77,7 +84,7 @@ static void put_common(struct exchange *x, struct outbuf *out, bool has_date) {
         outbuf_put(out, STR("\r\n"));
     }
     outbuf_put(out, STR("X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"));
-    if (x->has_view && !is_local_name(route_host(x->view.authority)))
+    if (!is_local_name(asked_host(x)))
         outbuf_put(out, STR("Strict-Transport-Security: max-age=31536000\r\n"));
     put_info(x, out);
     if (x->close_after)
@@ -266,6 +273,15 @@ static bool has_date(const struct response_view *res) {
     return false;
 }
 
+/* Of equal directives in one policy the first counts, so a profile's cannot take ours away. */
+static void put_content_policy(const struct exchange *x, struct outbuf *out) {
+    struct str more = x->decision.phone->profile->content_security_policy;
+    outbuf_put(out, STR("Content-Security-Policy: frame-ancestors 'self'"));
+    if (more.len > 0) outbuf_put(out, STR("; "));
+    outbuf_put(out, more);
+    outbuf_put(out, STR("\r\n"));
+}
+
 void respond_phone_head(struct exchange *x, const struct response_view *res) {
     struct io_buf *buf = io_take(&x->worker->io);
     struct outbuf out;
@@ -276,7 +292,7 @@ void respond_phone_head(struct exchange *x, const struct response_view *res) {
     if (x->framing == FRAMING_CLOSE) x->close_after = true;
     put_status_line(&out, res->status);
     put_common(x, &out, has_date(res));
-    outbuf_put(&out, STR("Content-Security-Policy: frame-ancestors 'self'\r\n"));
+    put_content_policy(x, &out);
     hdrfilter_response(res->headers, res->header_count, &x->hdr_site, &out);
     put_framing(x, res, &out);
     outbuf_put(&out, STR("\r\n"));

@@ -100,7 +100,10 @@ void status_answer(struct conn *c, struct str head, const struct http_refusal *r
     outbuf_u64(&out, status.code);
     outbuf_char(&out, ' ');
     outbuf_put(&out, page_phrase(status.code));
-    outbuf_put(&out, STR("\r\nConnection: close\r\nCache-Control: no-store\r\n"));
+    outbuf_put(&out,
+               STR("\r\nConnection: close\r\nCache-Control: no-store\r\n"
+                   "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
+                   "Content-Security-Policy: default-src 'none'; frame-ancestors 'self'\r\n"));
     if (status.code == 405) outbuf_put(&out, STR("Allow: GET, HEAD\r\n"));
     outbuf_put(&out,
                STR("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: "));

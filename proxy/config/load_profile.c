@@ -59,15 +59,17 @@ static void check_own_roles(const struct reader *r, const config_setting_t *root
                          "\"%.60s\" is no role: a-z 0-9 _ -, at most 32", draft->roles[i].ptr);
 }
 
-/* It becomes a field value of responses. */
+/* It becomes a field value of responses, behind the gate's own directive; a comma would begin
+ * another policy. */
 static void check_content_policy(const struct reader *r, const config_setting_t *root,
                                  struct str policy) {
     bool plain = policy.len <= POLICY_MAX_LEN;
     for (size_t i = 0; i < policy.len; i++)
-        plain = plain && policy.ptr[i] >= 0x20 && policy.ptr[i] < 0x7f;
+        plain = plain && policy.ptr[i] >= 0x20 && policy.ptr[i] < 0x7f && policy.ptr[i] != ',';
     if (!plain)
         reader_error(r, reader_at(root, "content_security_policy"),
-                     "\"content_security_policy\" must be printable ASCII, at most %d octets",
+                     "\"content_security_policy\" must be printable ASCII without a comma, "
+                     "at most %d octets",
                      POLICY_MAX_LEN);
 }
 

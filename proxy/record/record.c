@@ -164,6 +164,9 @@ static void put_decision(struct outbuf *out, const struct record *r) {
     }
     if (d->rule != NULL) put_str(out, "rule_id", d->rule->name);
     if (d->verdict == DECIDE_DENY && d->missed.grant != NULL) put_missed(out, &d->missed);
+    if (d->origin.verdict == ORIGIN_UNCHECKED) return;
+    put_str(out, "origin", str_of(origin_verdict_str(d->origin.verdict)));
+    put_str(out, "origin_site", d->origin.from);
 }
 
 /* The canonical path where there is one: it is what the phone was or would have been asked for. */

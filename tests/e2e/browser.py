@@ -22,7 +22,7 @@ def program():
 class Browser:
     """One browser with one page. Prompts for a password are answered with `credentials`."""
 
-    def __init__(self, credentials=None):
+    def __init__(self, credentials=None, flags=()):
         self.credentials = credentials
         self.prompts = []           # origins that asked
         self.failures = []          # requests without an answer
@@ -37,7 +37,7 @@ class Browser:
         self.out, self.inp = ours_out, ours_in
         # It reads commands from descriptor 3 and writes to 4. (dash knows only one-digit ones.)
         self.process = subprocess.Popen(
-            ["bash", "-c", 'exec "$0" "$@" 3<&%d 4>&%d' % (theirs_in, theirs_out), program(), *FLAGS,
+            ["bash", "-c", 'exec "$0" "$@" 3<&%d 4>&%d' % (theirs_in, theirs_out), program(), *FLAGS, *flags,
              "--user-data-dir=" + self.profile, "about:blank"],
             pass_fds=(theirs_in, theirs_out), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
@@ -114,6 +114,12 @@ class Browser:
         end = time.monotonic() + timeout
         while self.loads == before:
             self._read(end)
+
+    def listen(self, seconds):
+        """Let the browser go on for a while, whatever it does."""
+        end = time.monotonic() + seconds
+        while select.select([self.inp], [], [], max(0, end - time.monotonic()))[0]:
+            self._read(end + 1)
 
     def click(self, selector, timeout=30):
         """Follow a link as a person does."""

@@ -120,6 +120,8 @@ static void a_request_of_a_known_person(void **state) {
     assert_string_equal(text_of(r, "phone_id"), "101");
     assert_string_equal(text_of(r, "phone_model"), "test");
     assert_string_equal(text_of(r, "rule_id"), "pages");
+    assert_string_equal(text_of(r, "origin"), "silent");
+    assert_false(has(r, "origin_site"));
     assert_string_equal(text_of(r, "path"), "/index.htm"); /* what the phone is asked for */
     assert_string_equal(text_of(r, "method"), "GET");
     assert_string_equal(text_of(r, "host"), "101.phones.example.com");
@@ -145,6 +147,22 @@ static void a_connection_without_a_request(void **state) {
     assert_string_equal(text_of(r, "src_ip"), "192.0.2.7");
     assert_false(has(r, "method") || has(r, "path") || has(r, "user") || has(r, "status") ||
                  has(r, "req_id"));
+    json_decref(r);
+}
+
+/* The other site by name, never the page or what its address says. */
+static void a_request_that_another_site_forged(void **state) {
+    struct bench *b = *state;
+    site_header(&b->site, STR("Referer"), STR("https://evil.example/page?secret=1"));
+    ask(b, STR("/index.htm?x=1"));
+    b->record.reason = b->decision.reason;
+    json_t *r = written(b);
+    assert_string_equal(text_of(r, "reason"), "other_site");
+    assert_string_equal(text_of(r, "origin"), "other_site");
+    assert_string_equal(text_of(r, "origin_site"), "https://evil.example");
+    assert_string_equal(text_of(r, "user"), "bob");
+    assert_false(has(r, "rule_id"));
+    assert_null(strstr(b->line, "secret"));
     json_decref(r);
 }
 
@@ -265,13 +283,10 @@ static void any_octet_anywhere_is_readable(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_request_of_a_known_person),
-        TEST(a_connection_without_a_request),
-        TEST(names_of_parameters_but_no_values),
-        TEST(typed_keys_do_not_show),
-        TEST(a_query_is_recorded_in_part),
-        TEST(an_unknown_name_is_hashed),
-        TEST(a_known_name_is_shown_apart_from_a_proven_one),
+        TEST(a_request_of_a_known_person),    TEST(a_request_that_another_site_forged),
+        TEST(a_connection_without_a_request), TEST(names_of_parameters_but_no_values),
+        TEST(typed_keys_do_not_show),         TEST(a_query_is_recorded_in_part),
+        TEST(an_unknown_name_is_hashed),      TEST(a_known_name_is_shown_apart_from_a_proven_one),
         TEST(any_octet_anywhere_is_readable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
