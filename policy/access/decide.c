@@ -197,6 +197,7 @@ static void judge(const struct decide_ctx *ctx, const struct request_view *req, 
     };
     if (ctx->trace != NULL) *ctx->trace = (struct decide_trace){true, params, question};
     switch (rules_judge(d->phone->profile, &question, &d->rule)) {
+    case RULES_DENY_UNREAD:
     case RULES_DENY:
         if (d->rule != NULL) d->detail = d->rule->reason;
         refuse(d, d->rule != NULL ? DECIDE_REASON_RULE_DENIED : DECIDE_REASON_NO_RULE);

@@ -2,17 +2,31 @@
 
 #include <string.h>
 
-bool params_add(struct params *params, struct str name, struct arena *arena) {
+/* ---- the list ---- */
+
+static bool append(struct params *params, struct param param, struct arena *arena) {
     if (params->count == params->capacity) {
         size_t capacity = params->capacity == 0 ? 8 : 2 * params->capacity;
-        struct str *names = arena_alloc(arena, capacity * sizeof(*names));
-        if (names == NULL) return false;
-        if (params->count > 0) memcpy(names, params->names, params->count * sizeof(*names));
-        params->names = names;
+        struct param *list = arena_alloc(arena, capacity * sizeof(*list));
+        if (list == NULL) return false;
+        if (params->count > 0) memcpy(list, params->list, params->count * sizeof(*list));
+        params->list = list;
         params->capacity = capacity;
     }
-    params->names[params->count++] = str_trim(name);
+    param.name = str_trim(param.name);
+    param.value = str_trim(param.value);
+    params->list[params->count++] = param;
     return true;
+}
+
+bool params_add(struct params *params, struct param param, struct arena *arena) {
+    struct str bare = param.name = str_trim(param.name);
+    while (bare.len > 0 && params_has_any(str_part(bare, bare.len - 1, 1), "&$! ")) bare.len--;
+    if (bare.len == param.name.len || bare.len == 0) return append(params, param, arena);
+    struct param flagged = param;
+    flagged.plain = false;
+    param.name = bare;
+    return append(params, flagged, arena) && append(params, param, arena);
 }
 
 bool params_has_any(struct str s, const char *set) {
@@ -22,15 +36,15 @@ bool params_has_any(struct str s, const char *set) {
     return false;
 }
 
-/* Cut the piece before the first octet of `set` off `*rest`; like str_split. */
-static bool split_any(struct str *rest, const char *set, struct str *piece) {
-    if (rest->ptr == NULL) return false;
-    size_t end = 0;
-    while (end < rest->len && !params_has_any(str_part(*rest, end, 1), set)) end++;
-    *piece = str_part(*rest, 0, end);
-    *rest = end == rest->len ? STR_NONE : str_part(*rest, end + 1, rest->len);
-    return true;
+bool params_has_control(struct str s) {
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c < 0x20 || c == 0x7f) return true;
+    }
+    return false;
 }
+
+/* ---- escapes ---- */
 
 static bool escape_at(struct str s, size_t i, char *octet) {
     if (s.len - i < 3 || s.ptr[i] != '%') return false;
@@ -41,15 +55,15 @@ static bool escape_at(struct str s, size_t i, char *octet) {
     return true;
 }
 
-/* Decode once, '+' as a blank; a '%' that begins no escape stays. `.ptr` is NULL when the arena is
+/* Decode once, '+' as `plus`; a '%' that begins no escape stays. `.ptr` is NULL when the arena is
  * used up. */
-static struct str decode(struct str s, struct arena *arena) {
+static struct str decode(struct str s, char plus, struct arena *arena) {
     if (!params_has_any(s, "%+")) return s;
     char *out = arena_alloc(arena, s.len);
     if (out == NULL) return STR_NONE;
     size_t len = 0;
     for (size_t i = 0; i < s.len; i++) {
-        char octet = s.ptr[i] == '+' ? ' ' : s.ptr[i];
+        char octet = s.ptr[i] == '+' ? plus : s.ptr[i];
         if (escape_at(s, i, &octet)) i += 2;
         out[len++] = octet;
     }
@@ -64,30 +78,18 @@ static bool escapes_are_whole(struct str s) {
     return true;
 }
 
-/* A control octet ends a name for some readers, and what still looks escaped another decodes again.
- */
-static bool is_ambiguous(struct str name) {
+static bool has_escape(struct str s) {
     char octet;
-    for (size_t i = 0; i < name.len; i++) {
-        unsigned char c = (unsigned char)name.ptr[i];
-        if (c < 0x20 || c == 0x7f || escape_at(name, i, &octet)) return true;
+    for (size_t i = str_find(s, '%', 0); i < s.len; i = str_find(s, '%', i + 1)) {
+        if (escape_at(s, i, &octet)) return true;
     }
     return false;
 }
 
-static enum params_verdict add_pieces(struct params *params, struct str text,
-                                      const char *separators, struct arena *arena) {
-    struct str piece;
-    while (split_any(&text, separators, &piece)) {
-        if (piece.len == 0) continue;
-        struct str name = str_part(piece, 0, str_find(piece, '=', 0));
-        if (!escapes_are_whole(name)) return PARAMS_BAD_ESCAPE;
-        name = decode(name, arena);
-        if (name.ptr == NULL) return PARAMS_NO_MEMORY;
-        if (is_ambiguous(name)) return PARAMS_AMBIGUOUS;
-        if (!params_add(params, name, arena)) return PARAMS_NO_MEMORY;
-    }
-    return PARAMS_OK;
+/* A control octet ends a text for some readers, and what still looks escaped another decodes again.
+ */
+static bool is_ambiguous(struct str decoded) {
+    return params_has_control(decoded) || has_escape(decoded);
 }
 
 /* Does an escape stand for a separator, so that decoding before splitting reads something else? */
@@ -101,39 +103,151 @@ static bool hides_separator(struct str text) {
     return false;
 }
 
-static bool add_decoded_first(struct params *params, struct str text, struct arena *arena) {
-    text = decode(text, arena);
-    if (text.ptr == NULL) return false;
-    struct str piece;
-    while (split_any(&text, "&;", &piece)) {
-        if (piece.len == 0) continue;
-        struct str name = str_part(piece, 0, str_find(piece, '=', 0));
-        if (!params_add(params, name, arena)) return false;
+/* ---- one piece "name=value" ---- */
+
+struct reading {
+    struct params *params;
+    struct arena *arena;
+    bool strict;  /* names must be clean */
+    bool decoded; /* the text was decoded before it was split */
+    bool plain;
+};
+
+static bool add_decoded_value(const struct reading *r, struct param param, struct str value) {
+    /* What was decoded too early leaves nothing to tell a '%' of the text from a broken escape. */
+    bool unclear = is_ambiguous(value) || (r->decoded && str_find(value, '%', 0) < value.len);
+    param.value = value;
+    param.kind = unclear ? PARAM_VALUE_UNCLEAR : PARAM_VALUE_TEXT;
+    return params_add(r->params, param, r->arena);
+}
+
+static bool add_value(const struct reading *r, struct param param, struct str raw) {
+    if (r->decoded) return add_decoded_value(r, param, raw);
+    if (!escapes_are_whole(raw)) {
+        param.value = raw;
+        param.kind = PARAM_VALUE_UNCLEAR;
+        return params_add(r->params, param, r->arena);
     }
+    struct str value = decode(raw, ' ', r->arena);
+    if (value.ptr == NULL || !add_decoded_value(r, param, value)) return false;
+    if (str_find(raw, '+', 0) == raw.len) return true;
+    value = decode(raw, '+', r->arena);
+    return value.ptr != NULL && add_decoded_value(r, param, value);
+}
+
+static enum params_verdict add_piece(const struct reading *r, struct str piece) {
+    if (piece.len == 0) return PARAMS_OK;
+    size_t equals = str_find(piece, '=', 0);
+    struct param param = {.name = str_part(piece, 0, equals), .plain = r->plain};
+    if (!r->decoded) {
+        if (r->strict && !escapes_are_whole(param.name)) return PARAMS_BAD_ESCAPE;
+        param.name = decode(param.name, ' ', r->arena);
+        if (param.name.ptr == NULL) return PARAMS_NO_MEMORY;
+        if (r->strict && is_ambiguous(param.name)) return PARAMS_AMBIGUOUS;
+    }
+    bool added = equals == piece.len ? params_add(r->params, param, r->arena)
+                                     : add_value(r, param, str_part(piece, equals + 1, piece.len));
+    return added ? PARAMS_OK : PARAMS_NO_MEMORY;
+}
+
+/* ---- a whole text, under every reading ---- */
+
+enum separators { AND = 1, SEMICOLON = 2, BOTH = 3 };
+
+/* Cut the piece before the first separator off `*rest`; like str_split. */
+static bool next_piece(struct str *rest, enum separators separators, struct str *piece) {
+    if (rest->ptr == NULL) return false;
+    size_t end = 0;
+    for (; end < rest->len; end++) {
+        char c = rest->ptr[end];
+        if ((c == '&' && separators != SEMICOLON) || (c == ';' && separators != AND)) break;
+    }
+    *piece = str_part(*rest, 0, end);
+    *rest = end == rest->len ? STR_NONE : str_part(*rest, end + 1, rest->len);
     return true;
 }
 
-bool params_add_loose(struct params *params, struct str text, struct arena *arena) {
-    struct str rest = text;
+/* Decoded before it is split; only where that can make a difference. */
+static enum params_verdict add_decoded_first(struct reading r, struct str text,
+                                             enum separators separators) {
+    if (!hides_separator(text)) return PARAMS_OK;
+    r.decoded = true;
+    r.plain = false;
+    text = decode(text, ' ', r.arena);
+    if (text.ptr == NULL) return PARAMS_NO_MEMORY;
+    enum params_verdict verdict = PARAMS_OK;
     struct str piece;
-    while (split_any(&rest, "&;", &piece)) {
-        if (piece.len == 0) continue;
-        struct str name = decode(str_part(piece, 0, str_find(piece, '=', 0)), arena);
-        if (name.ptr == NULL || !params_add(params, name, arena)) return false;
+    while (verdict == PARAMS_OK && next_piece(&text, separators, &piece)) {
+        verdict = add_piece(&r, piece);
     }
-    return !hides_separator(text) || add_decoded_first(params, text, arena);
+    return verdict;
+}
+
+static enum params_verdict split_at_both(struct reading r, struct str text) {
+    bool plain = r.plain;
+    enum params_verdict verdict = PARAMS_OK;
+    char before = '&';
+    struct str piece;
+    while (verdict == PARAMS_OK && next_piece(&text, BOTH, &piece)) {
+        /* Behind a ';' a piece without '=' may well be part of a value: key=1;2;3. */
+        r.plain = plain && (before == '&' || str_find(piece, '=', 0) < piece.len);
+        before = text.ptr != NULL ? piece.ptr[piece.len] : '&';
+        verdict = add_piece(&r, piece);
+        if (verdict == PARAMS_OK) verdict = add_decoded_first(r, piece, BOTH);
+    }
+    return verdict;
+}
+
+/* What holds no ';' was found by split_at_both. */
+static enum params_verdict split_at_and(struct reading r, struct str text) {
+    enum params_verdict verdict = PARAMS_OK;
+    struct str piece;
+    r.plain = false;
+    while (verdict == PARAMS_OK && next_piece(&text, AND, &piece)) {
+        if (str_find(piece, ';', 0) == piece.len) continue;
+        verdict = add_piece(&r, piece);
+        if (verdict == PARAMS_OK) verdict = add_decoded_first(r, piece, AND);
+    }
+    return verdict;
+}
+
+/* What holds no '&' was found by split_at_both, and so was every name without one. */
+static enum params_verdict split_at_semicolon(struct reading r, struct str text) {
+    enum params_verdict verdict = PARAMS_OK;
+    struct str piece;
+    r.plain = false;
+    while (verdict == PARAMS_OK && next_piece(&text, SEMICOLON, &piece)) {
+        struct str name = str_part(piece, 0, str_find(piece, '=', 0));
+        if (str_find(name, '&', 0) == name.len) continue;
+        verdict = add_piece(&r, piece);
+    }
+    return verdict;
+}
+
+static enum params_verdict add_readings(struct reading r, struct str text) {
+    enum params_verdict verdict = split_at_both(r, text);
+    if (verdict != PARAMS_OK || str_find(text, ';', 0) == text.len) return verdict;
+    verdict = split_at_and(r, text);
+    return verdict == PARAMS_OK ? split_at_semicolon(r, text) : verdict;
 }
 
 enum params_verdict params_add_urlencoded(struct params *params, struct str text,
                                           struct arena *arena) {
-    enum params_verdict verdict = add_pieces(params, text, "&;", arena);
-    if (verdict == PARAMS_OK && str_find(text, ';', 0) < text.len) {
-        /* Without a ';' these two find nothing new. */
-        verdict = add_pieces(params, text, "&", arena);
-        if (verdict == PARAMS_OK) verdict = add_pieces(params, text, ";", arena);
-    }
-    if (verdict != PARAMS_OK || !hides_separator(text)) return verdict;
-    return add_decoded_first(params, text, arena) ? PARAMS_OK : PARAMS_NO_MEMORY;
+    return add_readings((struct reading){params, arena, .strict = true, .plain = true}, text);
+}
+
+bool params_add_loose(struct params *params, struct str text, bool plain, struct arena *arena) {
+    return add_readings((struct reading){params, arena, .plain = plain}, text) == PARAMS_OK;
+}
+
+bool params_add_text(struct params *params, struct str name, struct str value, bool plain,
+                     struct arena *arena) {
+    const struct reading r = {params, arena, .plain = plain};
+    const struct param param = {.name = name, .plain = plain};
+    if (!add_decoded_value(&r, param, value)) return false;
+    if (str_find(value, '+', 0) == value.len || has_escape(value)) return true;
+    value = decode(value, ' ', arena);
+    return value.ptr != NULL && add_decoded_value(&r, param, value);
 }
 
 const char *params_verdict_str(enum params_verdict verdict) {

@@ -3,8 +3,9 @@
  *
  * Phones differ: some split at '&', some at ';' as well, some take the last value, some decode
  * before they split, some ignore case, some ignore the Content-Type. So all readings are listed and
- * nobody guesses which one a phone takes. A name may stand in the list more than once. A list that
- * is too long (an allow rule then fails to match) is safe, one that is too short is not. */
+ * nobody guesses which one a phone takes. A name may stand in the list more than once, with the
+ * same value or another. A list that is too long (an allow rule then fails to match) is safe, one
+ * that is too short is not. */
 #ifndef POLICY_ACCESS_PARAMS_H
 #define POLICY_ACCESS_PARAMS_H
 
@@ -19,29 +20,55 @@ enum params_verdict {
     PARAMS_NO_MEMORY,
 };
 
+enum param_value {
+    PARAM_VALUE_NONE,    /* a name alone: for some readers an empty value, for others none */
+    PARAM_VALUE_TEXT,    /* `value` is what every reader of this kind sees */
+    PARAM_VALUE_UNCLEAR, /* a broken or double escape, a control octet, several lines, ...: readers
+                            see different things, so nobody may rely on `value` */
+};
+
+struct param {
+    struct str name;  /* decoded once, blanks at the ends removed, case as sent; in the arena or a
+                         slice of the text */
+    struct str value; /* the same; empty with NONE */
+    enum param_value kind;
+    bool plain; /* what an ordinary reader sees; never a piece of some value, so it may be recorded
+                 */
+};
+
 /* Start with {0}. */
 struct params {
-    struct str *names; /* decoded once, blanks at the ends removed, case as sent; in the arena or
-                          slices of the text */
+    struct param *list;
     size_t count;
     size_t capacity;
 };
 
-/* Add every name in `text` (a query or an urlencoded body): split at '&', at ';', at both, and at
- * both after decoding; '+' is a blank. An empty text adds none; "&&" adds none; "=x" adds the empty
- * name. `text` must live as long as the list. */
+/* Add every parameter in `text` (a query or an urlencoded body): split at '&', at ';', at both, and
+ * decoded before that; '+' in a value is a blank and a plus. An empty text adds none; "&&" adds
+ * none; "=x" adds the empty name. `text` must live as long as the list. Where only ';' separates,
+ * values that hold a '&' are not listed: such a reader could read no form at all, and the name is
+ * there anyway. */
 MUST_USE enum params_verdict params_add_urlencoded(struct params *params, struct str text,
                                                    struct arena *arena);
 
-/* One name, blanks at its ends removed; false when the arena is used up. */
-MUST_USE bool params_add(struct params *params, struct str name, struct arena *arena);
+/* The same where nobody promised that `text` is urlencoded: bad escapes and control octets in names
+ * are left as they are, and `plain` says whether its parameters are. False when the arena is used
+ * up. */
+MUST_USE bool params_add_loose(struct params *params, struct str text, bool plain,
+                               struct arena *arena);
 
-/* Add what `text` holds when it is read as urlencoded although nobody says it is: split at '&' and
- * ';', bad escapes and control octets left as they are. False when the arena is used up. */
-MUST_USE bool params_add_loose(struct params *params, struct str text, struct arena *arena);
+/* One parameter. A flag behind its name, as the text form of settings has it ("name$"), gives the
+ * bare name as well. False when the arena is used up. */
+MUST_USE bool params_add(struct params *params, struct param param, struct arena *arena);
+
+/* The same with a value that nothing has encoded. */
+MUST_USE bool params_add_text(struct params *params, struct str name, struct str value, bool plain,
+                              struct arena *arena);
 
 /* Does `s` hold one of the characters of `set` (NUL-terminated)? */
 bool params_has_any(struct str s, const char *set);
+/* ... an octet below 0x20, or 0x7f? */
+bool params_has_control(struct str s);
 
 enum params_body {
     PARAMS_BODY_UNKNOWN, /* no type, or one that is not read here: nobody can say what it holds */
@@ -54,9 +81,8 @@ enum params_body {
  * it unknown. */
 enum params_body params_body_kind(struct str content_type);
 
-/* Add every field name of a body of this Content-Type, and what the other kinds' readings would
- * find in it as well: a phone may ignore the type. With UNKNOWN_BODY the names are added all the
- * same. */
+/* Add every field of a body of this Content-Type, and what the other kinds' readings would find in
+ * it as well: a phone may ignore the type. With UNKNOWN_BODY the names are added all the same. */
 MUST_USE enum params_verdict params_add_body(struct params *params, struct str content_type,
                                              struct str body, struct arena *arena);
 const char *params_verdict_str(enum params_verdict verdict);

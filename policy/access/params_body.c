@@ -4,12 +4,20 @@
  * content of a file as well. */
 #include "policy/access/params.h"
 
+/* A longer value, its boundary included, is nobody's setting: not compared, unclear. */
+#define PART_MAX 8192
+
 struct scan {
     struct params *params;
     struct arena *arena;
     enum params_body kind;
     struct str boundary; /* multipart: without the two leading hyphens */
     size_t len;          /* of the body */
+    struct str rest;     /* behind the line that is looked at */
+    bool part_begins;    /* that line is the first of a part */
+    /* What the part holds whose header is looked at. */
+    struct str value;
+    bool value_is_clear;
 };
 
 /* Value of one parameter of a Content-Type, quotes removed; .ptr is NULL where there is none. */
@@ -49,19 +57,60 @@ enum params_body params_body_kind(struct str content_type) {
     return PARAMS_BODY_UNKNOWN;
 }
 
-static bool has_control(struct str s) {
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c < 0x20 || c == 0x7f) return true;
+/* ---- multipart ---- */
+
+static bool is_boundary(const struct scan *scan, struct str line) {
+    if (scan->kind != PARAMS_BODY_MULTIPART || !str_starts_with(line, STR("--"))) return false;
+    struct str rest = str_part(line, 2, line.len);
+    if (!str_starts_with(rest, scan->boundary)) return false;
+    rest = str_trim(str_part(rest, scan->boundary.len, rest.len));
+    return rest.len == 0 || str_equal(rest, STR("--"));
+}
+
+/* One line and its end off `*rest`. */
+static struct str next_line(struct str *rest) {
+    size_t end = str_find(*rest, '\n', 0);
+    struct str line = str_part(*rest, 0, end);
+    *rest = str_part(*rest, end + 1, rest->len);
+    if (line.len > 0 && line.ptr[line.len - 1] == '\r') line.len--;
+    return line;
+}
+
+/* The value of a part: one line between an empty one and the boundary, behind a header of one line.
+ * Any other shape, a second header field (an encoding, a charset) included, leaves it to the reader
+ * what the value is. */
+static void find_value(struct scan *scan, bool is_header) {
+    struct str rest = str_part(scan->rest, 0, PART_MAX);
+    scan->value_is_clear = false;
+    if (!is_header || !scan->part_begins) return;
+    if (rest.len > 0 && rest.ptr[0] == '\r') rest = str_part(rest, 1, rest.len);
+    if (rest.len > 0 && rest.ptr[0] == '\n') rest = str_part(rest, 1, rest.len);
+    bool one_header = next_line(&rest).len == 0;
+    scan->value = next_line(&rest);
+    scan->value_is_clear = one_header && is_boundary(scan, next_line(&rest));
+}
+
+static bool add_name(const struct scan *scan, struct str name, bool plain) {
+    if (scan->value_is_clear) {
+        return params_add_text(scan->params, name, scan->value, plain, scan->arena);
     }
-    return false;
+    const struct param param = {.name = name, .kind = PARAM_VALUE_UNCLEAR, .plain = plain};
+    return params_add(scan->params, param, scan->arena);
 }
 
 /* A name as one reading gives it, and as it is after decoding, where a reader decodes. */
-static enum params_verdict add_both(const struct scan *scan, struct str name) {
-    if (!params_add(scan->params, name, scan->arena)) return PARAMS_NO_MEMORY;
+static enum params_verdict add_both(const struct scan *scan, struct str name, bool plain) {
+    if (!add_name(scan, name, plain)) return PARAMS_NO_MEMORY;
     if (!params_has_any(name, "%+&;")) return PARAMS_OK;
-    return params_add_loose(scan->params, name, scan->arena) ? PARAMS_OK : PARAMS_NO_MEMORY;
+    struct params loose = {0};
+    if (!params_add_loose(&loose, name, false, scan->arena)) return PARAMS_NO_MEMORY;
+    for (size_t i = 0; i < loose.count; i++) {
+        struct param param = loose.list[i];
+        bool added = param.kind == PARAM_VALUE_NONE ? add_name(scan, param.name, false)
+                                                    : params_add(scan->params, param, scan->arena);
+        if (!added) return PARAMS_NO_MEMORY;
+    }
+    return PARAMS_OK;
 }
 
 /* The value that starts at `value`: up to the closing quote, or to the next ';'. */
@@ -74,9 +123,10 @@ static struct str header_value(struct str value) {
 
 static enum params_verdict add_field(const struct scan *scan, struct str value) {
     struct str name = header_value(value);
-    bool odd = params_has_any(name, "\\") || has_control(name);
-    if (odd && scan->kind == PARAMS_BODY_MULTIPART) return PARAMS_AMBIGUOUS;
-    return add_both(scan, name);
+    bool multipart = scan->kind == PARAMS_BODY_MULTIPART;
+    bool odd = params_has_any(name, "\\") || params_has_control(name);
+    if (odd && multipart) return PARAMS_AMBIGUOUS;
+    return add_both(scan, name, multipart);
 }
 
 /* name*=charset'language'value (RFC 8187), which RFC 7578 4.2 forbids here. */
@@ -87,7 +137,7 @@ static enum params_verdict add_extended_field(const struct scan *scan, struct st
          quote = str_find(value, '\'', 0)) {
         value = str_part(value, quote + 1, value.len);
     }
-    return add_both(scan, value);
+    return add_both(scan, value, false);
 }
 
 static bool is_known_attribute(struct str name) {
@@ -100,7 +150,11 @@ static enum params_verdict scan_attribute(const struct scan *scan, struct str na
                                           struct str value) {
     if (str_equal_icase(name, STR("name"))) return add_field(scan, value);
     if (str_equal_icase(name, STR("name*"))) return add_extended_field(scan, value);
-    return is_known_attribute(name) ? PARAMS_OK : add_both(scan, name);
+    if (is_known_attribute(name)) return PARAMS_OK;
+    /* What stands behind the '=' is for another reader the value. */
+    struct scan unclear = *scan;
+    unclear.value_is_clear = false;
+    return add_both(&unclear, name, false);
 }
 
 /* The attributes of a part's header line. Pieces are cut at every ';', quoted or not: a reader that
@@ -117,28 +171,38 @@ static enum params_verdict scan_attributes(const struct scan *scan, struct str l
     return PARAMS_OK;
 }
 
+/* ---- lines ---- */
+
 /* "name:value"; the text form of settings puts a flag behind the name ("name$: value"). A line
  * without a colon is a name where lines are what was sent. */
 static enum params_verdict scan_plain(const struct scan *scan, struct str line) {
     size_t colon = str_find(line, ':', 0);
-    if (colon == line.len && scan->kind != PARAMS_BODY_PLAIN) return PARAMS_OK;
+    bool plain = scan->kind == PARAMS_BODY_PLAIN;
+    if (colon == line.len && !plain) return PARAMS_OK;
     struct str name = str_trim(str_part(line, 0, colon));
-    if (scan->kind == PARAMS_BODY_PLAIN && has_control(name)) return PARAMS_AMBIGUOUS;
+    if (plain && params_has_control(name)) return PARAMS_AMBIGUOUS;
     /* No setting's name holds a '='; a form's value may well hold a ':'. */
     if (scan->kind == PARAMS_BODY_URLENCODED && params_has_any(name, "=")) return PARAMS_OK;
-    if (!params_add(scan->params, name, scan->arena)) return PARAMS_NO_MEMORY;
-    struct str bare = name;
-    while (bare.len > 0 && params_has_any(str_part(bare, bare.len - 1, 1), "&$! ")) bare.len--;
-    if (bare.len == name.len) return PARAMS_OK;
-    return params_add(scan->params, bare, scan->arena) ? PARAMS_OK : PARAMS_NO_MEMORY;
+    bool added = colon == line.len
+                     ? params_add(scan->params, (struct param){.name = name}, scan->arena)
+                     : params_add_text(scan->params, name, str_part(line, colon + 1, line.len),
+                                       plain, scan->arena);
+    return added ? PARAMS_OK : PARAMS_NO_MEMORY;
 }
 
-static bool is_boundary(const struct scan *scan, struct str line) {
-    if (scan->kind != PARAMS_BODY_MULTIPART || !str_starts_with(line, STR("--"))) return false;
-    struct str rest = str_part(line, 2, line.len);
-    if (!str_starts_with(rest, scan->boundary)) return false;
-    rest = str_trim(str_part(rest, scan->boundary.len, rest.len));
-    return rest.len == 0 || str_equal(rest, STR("--"));
+/* "<name": settings are files of XML as well, and a file may be what is uploaded. */
+static bool scan_elements(const struct scan *scan, struct str line) {
+    for (size_t at = str_find(line, '<', 0); at < line.len; at = str_find(line, '<', at + 1)) {
+        size_t end = at + 1;
+        while (end < line.len && (ascii_is_alpha(line.ptr[end]) || ascii_is_digit(line.ptr[end]) ||
+                                  params_has_any(str_part(line, end, 1), "_-.:"))) {
+            end++;
+        }
+        const struct param param = {.name = str_part(line, at + 1, end - at - 1),
+                                    .kind = PARAM_VALUE_UNCLEAR};
+        if (param.name.len > 0 && !params_add(scan->params, param, scan->arena)) return false;
+    }
+    return true;
 }
 
 static bool is_part_header(struct str line) {
@@ -146,12 +210,14 @@ static bool is_part_header(struct str line) {
            str_starts_with_icase(line, STR("content-type"));
 }
 
-static enum params_verdict scan_line(const struct scan *scan, struct str line) {
-    if (line.len == 0 || is_boundary(scan, line)) return PARAMS_OK;
+static enum params_verdict scan_line(struct scan *scan, struct str line) {
     bool is_header = is_part_header(line);
     bool is_folded = line.ptr[0] == ' ' || line.ptr[0] == '\t';
     enum params_verdict verdict = PARAMS_OK;
-    if (is_header || is_folded) verdict = scan_attributes(scan, line);
+    if (is_header || is_folded) {
+        find_value(scan, is_header);
+        verdict = scan_attributes(scan, line);
+    }
     if (verdict != PARAMS_OK) return verdict;
     if (is_header && scan->kind == PARAMS_BODY_MULTIPART) {
         /* Its attributes are judged; only a reader that splits at '&' could find more in it. */
@@ -160,18 +226,24 @@ static enum params_verdict scan_line(const struct scan *scan, struct str line) {
         verdict = scan_plain(scan, line);
         if (verdict != PARAMS_OK) return verdict;
     }
+    if (!scan_elements(scan, line)) return PARAMS_NO_MEMORY;
     /* The whole of an urlencoded body is in the list already. */
     if (scan->kind == PARAMS_BODY_URLENCODED && line.len == scan->len) return PARAMS_OK;
     if (!params_has_any(line, "=&;%")) return PARAMS_OK;
-    return params_add_loose(scan->params, line, scan->arena) ? PARAMS_OK : PARAMS_NO_MEMORY;
+    return params_add_loose(scan->params, line, false, scan->arena) ? PARAMS_OK : PARAMS_NO_MEMORY;
 }
 
-static enum params_verdict scan_lines(const struct scan *scan, struct str body) {
+static enum params_verdict scan_lines(struct scan *scan, struct str body) {
     for (size_t at = 0, end; at < body.len; at = end + 1) {
         end = at;
         while (end < body.len && body.ptr[end] != '\r' && body.ptr[end] != '\n') end++;
-        enum params_verdict verdict = scan_line(scan, str_part(body, at, end - at));
+        struct str line = str_part(body, at, end - at);
+        if (line.len == 0) continue;
+        bool boundary = is_boundary(scan, line);
+        scan->rest = str_part(body, end, body.len);
+        enum params_verdict verdict = boundary ? PARAMS_OK : scan_line(scan, line);
         if (verdict != PARAMS_OK) return verdict;
+        scan->part_begins = boundary;
     }
     return PARAMS_OK;
 }

@@ -5,6 +5,7 @@
 #ifndef POLICY_ACCESS_PROFILE_H
 #define POLICY_ACCESS_PROFILE_H
 
+#include "policy/access/rule_param.h"
 #include "policy/auth/phone_auth.h"
 #include "policy/base/request.h"
 
@@ -28,7 +29,7 @@ struct rule {
     const struct str *paths; /* patterns, "*" is any run of characters, '/' included */
     size_t path_count;
     enum rule_params params;
-    const struct str *param_names;
+    const struct rule_param *parameters;
     size_t param_count;
     bool allow;
     bool changes;    /* allow: its listed parameters do something; without it they are harmless.

@@ -2,7 +2,12 @@
 
 #include "policy/access/urlpath.h"
 
-enum match { MATCH_NO, MATCH_YES, MATCH_BODY_DECIDES };
+enum match {
+    MATCH_NO,
+    MATCH_YES,
+    MATCH_UNREAD, /* yes, because nobody can say what the body holds */
+    MATCH_BODY_DECIDES,
+};
 
 static bool list_has(const struct str *list, size_t count, struct str item) {
     for (size_t i = 0; i < count; i++) {
@@ -11,9 +16,16 @@ static bool list_has(const struct str *list, size_t count, struct str item) {
     return false;
 }
 
-static bool rule_names(const struct rule *rule, struct str parameter) {
+static bool denies(const struct rule *rule, const struct param *param) {
     for (size_t i = 0; i < rule->param_count; i++) {
-        if (str_equal_icase(rule->param_names[i], parameter)) return true;
+        if (rule_param_denies(&rule->parameters[i], param)) return true;
+    }
+    return false;
+}
+
+static bool allows(const struct rule *rule, const struct param *param) {
+    for (size_t i = 0; i < rule->param_count; i++) {
+        if (rule_param_allows(&rule->parameters[i], param)) return true;
     }
     return false;
 }
@@ -35,7 +47,7 @@ static bool path_matches(const struct rule *rule, struct str path, bool fold) {
 
 static enum match listed_in_allow(const struct rule *rule, const struct rules_question *q) {
     for (size_t i = 0; i < q->params->count; i++) {
-        if (!rule_names(rule, q->params->names[i])) return MATCH_NO;
+        if (!allows(rule, &q->params->list[i])) return MATCH_NO;
     }
     switch (q->body) {
     case RULES_BODY_NONE:
@@ -51,7 +63,7 @@ static enum match listed_in_allow(const struct rule *rule, const struct rules_qu
 
 static enum match listed_in_deny(const struct rule *rule, const struct rules_question *q) {
     for (size_t i = 0; i < q->params->count; i++) {
-        if (rule_names(rule, q->params->names[i])) return MATCH_YES;
+        if (denies(rule, &q->params->list[i])) return MATCH_YES;
     }
     switch (q->body) {
     case RULES_BODY_NONE:
@@ -60,7 +72,7 @@ static enum match listed_in_deny(const struct rule *rule, const struct rules_que
     case RULES_BODY_UNSEEN:
         return MATCH_BODY_DECIDES;
     case RULES_BODY_UNREADABLE:
-        return MATCH_YES;
+        return MATCH_UNREAD;
     }
     return MATCH_YES;
 }
@@ -78,24 +90,38 @@ static enum match params_match(const struct rule *rule, const struct rules_quest
     return rule->allow ? MATCH_NO : MATCH_YES;
 }
 
-static enum match rule_match(const struct rule *rule, const struct rules_question *q, bool fold) {
-    if (!method_matches(rule, q->method) || !role_matches(rule, q->role)) return MATCH_NO;
-    if (!path_matches(rule, q->path, fold)) return MATCH_NO;
-    if (!rule->allow && rule->class.len > 0 && list_has(q->lifted, q->lifted_count, rule->class)) {
-        return MATCH_NO;
+/* Everything but the parameters. */
+static bool rule_is_asked(const struct rule *rule, const struct rules_question *q, bool fold) {
+    if (!method_matches(rule, q->method) || !role_matches(rule, q->role)) return false;
+    if (!path_matches(rule, q->path, fold)) return false;
+    bool lifted =
+        !rule->allow && rule->class.len > 0 && list_has(q->lifted, q->lifted_count, rule->class);
+    return !lifted;
+}
+
+bool rules_read_parameters(const struct profile *profile, const struct rules_question *question) {
+    for (size_t i = 0; i < profile->rule_count; i++) {
+        const struct rule *rule = &profile->rules[i];
+        if (!rule_is_asked(rule, question, profile->case_insensitive_paths)) continue;
+        if (rule->params == RULE_PARAMS_LISTED) return true;
+        if (rule->params == RULE_PARAMS_ANY || !rule->allow) return false; /* it decides */
+        return true; /* it needs to know that there are none */
     }
-    return params_match(rule, q);
+    return false;
 }
 
 enum rules_verdict rules_judge(const struct profile *profile, const struct rules_question *question,
                                const struct rule **rule) {
     bool body_may_allow = false;    /* a rule passed so far would allow if the body suits it */
     bool body_may_decide = false;   /* a rule passed so far would decide if the body suits it */
+    bool unread = false;            /* what decides does so because the body is not readable */
     const struct rule *last = NULL; /* what decides where no body does */
     for (size_t i = 0; i < profile->rule_count && last == NULL; i++) {
         const struct rule *candidate = &profile->rules[i];
-        enum match match = rule_match(candidate, question, profile->case_insensitive_paths);
-        if (match == MATCH_YES) last = candidate;
+        if (!rule_is_asked(candidate, question, profile->case_insensitive_paths)) continue;
+        enum match match = params_match(candidate, question);
+        unread = match == MATCH_UNREAD;
+        if (match == MATCH_YES || match == MATCH_UNREAD) last = candidate;
         if (match != MATCH_BODY_DECIDES) continue;
         body_may_decide = true;
         body_may_allow = body_may_allow || candidate->allow;
@@ -106,5 +132,6 @@ enum rules_verdict rules_judge(const struct profile *profile, const struct rules
         *rule = NULL;
         return RULES_NEED_BODY;
     }
+    if (unread) return RULES_DENY_UNREAD;
     return last_allows ? RULES_ALLOW : RULES_DENY;
 }

@@ -7,10 +7,11 @@
  *   allow         no parameter and no body   every parameter is in the list     always
  *   deny          always                     one in the list is enough          always
  *
- * Parameters are those of query and body together, under every reading (params.h), compared without
- * ASCII case. An allow needs all of them known, a deny is content with one: so where a body cannot
- * be read (unknown type, longer than may be judged), a list in an allow rule does not match, and a
- * list in a deny rule does. A deny rule whose class the grant lifts is passed over. */
+ * Parameters are those of query and body together, under every reading (params.h); an entry of a
+ * list may ask for values as well (rule_param.h). An allow needs all of them known, a deny is
+ * content with one: so where a body cannot be read (unknown type, longer than may be judged), a
+ * list in an allow rule does not match, and a list in a deny rule does. A deny rule whose class the
+ * grant lifts is passed over. */
 #ifndef POLICY_ACCESS_RULES_H
 #define POLICY_ACCESS_RULES_H
 
@@ -35,10 +36,15 @@ struct rules_question {
 };
 
 enum rules_verdict {
-    RULES_DENY,      /* `rule` is the one that refused, NULL where none matched */
-    RULES_ALLOW,     /* `rule` is the one that allows, never NULL */
-    RULES_NEED_BODY, /* what the body holds can still lead to an allow; only with UNSEEN */
+    RULES_DENY,        /* `rule` is the one that refused, NULL where none matched */
+    RULES_DENY_UNREAD, /* the same, only because nobody can say what the body holds: never NULL */
+    RULES_ALLOW,       /* `rule` is the one that allows, never NULL */
+    RULES_NEED_BODY,   /* what the body holds can still lead to an allow; only with UNSEEN */
 };
+
+/* Could a rule that looks at parameters still match, before one decides that does not? Where not,
+ * nothing needs to be read: `params` and `body` are not looked at here. */
+bool rules_read_parameters(const struct profile *profile, const struct rules_question *question);
 
 /* Judge; allocates nothing. Where every way on leads to a refusal the body is not asked for. */
 MUST_USE enum rules_verdict rules_judge(const struct profile *profile,

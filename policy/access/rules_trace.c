@@ -58,9 +58,9 @@ static struct str telling_parameter(const struct profile *profile, const struct 
     struct rules_question alone = *question;
     alone.body = RULES_BODY_NONE;
     for (size_t i = 0; i < question->params->count; i++) {
-        const struct params one = {.names = &question->params->names[i], .count = 1};
+        const struct params one = {.list = &question->params->list[i], .count = 1};
         alone.params = &one;
-        if (matches(profile, rule, &alone) != rule->allow) return question->params->names[i];
+        if (matches(profile, rule, &alone) != rule->allow) return question->params->list[i].name;
     }
     return STR_NONE;
 }

@@ -105,15 +105,20 @@ static struct config *finish(struct loader *l) {
     return &s->config;
 }
 
+void load_access(struct loader *l) {
+    load_roles(l);
+    load_phones(l);
+    load_site_rules(l);
+    load_groups(l);
+    load_grants(l);
+    load_groups_unused(l);
+}
+
 static void load_parts(struct loader *l) {
     load_settings(l, NULL);
     load_limits(l);
     load_users(l);
-    load_roles(l);
-    load_phones(l);
-    load_groups(l);
-    load_grants(l);
-    load_groups_unused(l);
+    load_access(l);
     load_identity(l);
 }
 

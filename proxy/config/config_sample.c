@@ -33,8 +33,7 @@ enum config_result config_sample(const char *path, struct str text, const struct
         load_settings(l, NULL);
         load_limits(l);
         add_users(l, users, user_count);
-        load_phones(l);
-        load_grants(l);
+        load_access(l);
     }
     return loader_end(l, source, report, user, config);
 }

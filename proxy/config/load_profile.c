@@ -85,7 +85,7 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
     struct rule *rules = reader_alloc(r, count, sizeof(*rules));
     struct strmap names;
     strmap_init(&names, l->key);
-    const struct rule_scope scope = {&names, draft.roles, draft.role_count};
+    const struct rule_scope scope = {&names, draft.roles, draft.role_count, false};
     for (size_t i = 0; i < count; i++) {
         const config_setting_t *group = config_setting_get_elem(draft.rules, (unsigned)i);
         if (config_setting_is_group(group)) load_rule(l, r, group, &scope, &rules[i]);
@@ -112,10 +112,10 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
     return profile;
 }
 
-static const struct profile *load_file(struct loader *l, const char *path, struct str name) {
+static struct profile *load_file(struct loader *l, const char *path, struct str name) {
     struct source source;
     size_t errors = l->problems.errors;
-    const struct profile *profile = NULL;
+    struct profile *profile = NULL;
     if (source_read(&source, path, l->ranks++, &l->problems) == SOURCE_OK) {
         struct reader r = {.source = &source, .problems = &l->problems, .arena = l->reader.arena};
         loader_digest(l, (struct str){source.text, source.len});
@@ -144,7 +144,7 @@ const struct profile *load_profile(struct loader *l, struct str name, bool *know
     char *path = NULL;
     ENSURE(asprintf(&path, STR_FMT "/" STR_FMT ".cfg", STR_ARG(directory), STR_ARG(name)) > 0);
     *known = name_is_good(name) && (access(path, F_OK) == 0 || errno != ENOENT);
-    const struct profile *profile = NULL;
+    struct profile *profile = NULL;
     if (*known) {
         profile = load_file(l, path, name);
         if (profile == NULL) l->profiles_incomplete = true;

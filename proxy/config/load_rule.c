@@ -5,6 +5,8 @@ struct rule_draft {
     const struct str *roles, *methods, *paths, *parameters;
     size_t role_count, method_count, path_count, parameter_count;
     bool allow, changes;
+    const struct str *profiles;
+    size_t profile_count;
 };
 
 /* An empty list is an error wherever an absent key means "every": it would say the opposite of what
@@ -25,6 +27,11 @@ static const struct reader_key rule_keys[] = {
     LIST("parameters", false, 0, parameters, parameter_count),
     {.name = "allow", .type = READER_BOOL, .required = true, .offset = AT(allow)},
     {.name = "changes", .type = READER_BOOL, .offset = AT(changes)},
+    /* of the site's rules only, read by load_site_rules as well */
+    {.name = "profile",
+     .type = READER_STR_S,
+     .offset = AT(profiles),
+     .count_offset = AT(profile_count)},
     {.name = NULL},
 };
 #undef AT
@@ -80,7 +87,7 @@ void load_check_patterns(const struct reader *r, const config_setting_t *group, 
                          patterns[i].ptr);
 }
 
-static enum rule_params read_parameters(const struct reader *r, const config_setting_t *group,
+static enum rule_params parameters_kind(const struct reader *r, const config_setting_t *group,
                                         const struct rule_draft *draft) {
     const config_setting_t *at = config_setting_get_member(group, "parameters");
     if (at == NULL) return RULE_PARAMS_ABSENT;
@@ -94,6 +101,23 @@ static enum rule_params read_parameters(const struct reader *r, const config_set
     if (!draft->allow)
         reader_error(r, at, "an empty \"parameters\" in a rule that denies matches nothing");
     return RULE_PARAMS_ABSENT; /* none are harmless: the same as no key */
+}
+
+static void read_parameters(const struct reader *r, const config_setting_t *group,
+                            const struct rule_draft *draft, struct rule *rule) {
+    rule->params = parameters_kind(r, group, draft);
+    if (rule->params != RULE_PARAMS_LISTED) return;
+    struct rule_param *list = reader_alloc(r, draft->parameter_count, sizeof(*list));
+    for (size_t i = 0; i < draft->parameter_count; i++) {
+        enum rule_param_verdict verdict =
+            rule_param_parse(draft->parameters[i], r->arena, &list[i]);
+        ENSURE(verdict != RULE_PARAM_NO_MEMORY);
+        if (verdict != RULE_PARAM_OK)
+            reader_error(r, reader_at_element(group, "parameters", i), "\"%.80s\" %s",
+                         draft->parameters[i].ptr, rule_param_verdict_str(verdict));
+    }
+    rule->parameters = list;
+    rule->param_count = draft->parameter_count;
 }
 
 static void check_class(const struct reader *r, const config_setting_t *group,
@@ -116,6 +140,8 @@ void load_rule(struct loader *l, const struct reader *r, const config_setting_t 
                const struct rule_scope *scope, struct rule *rule) {
     struct rule_draft draft = {0};
     if (!reader_group(r, group, "rule", rule_keys, &draft)) return;
+    if (!scope->site && config_setting_get_member(group, "profile") != NULL)
+        reader_error(r, reader_at(group, "profile"), "unknown key \"profile\" in rule");
     size_t line;
     if (!strmap_add(scope->names, draft.name, reader_line(r, group), &line))
         reader_error(r, reader_at(group, "name"), "rule \"%.80s\" stands already in line %zu",
@@ -133,13 +159,11 @@ void load_rule(struct loader *l, const struct reader *r, const config_setting_t 
         .methods = read_methods(r, group, &draft),
         .paths = draft.paths,
         .path_count = draft.path_count,
-        .params = read_parameters(r, group, &draft),
-        .param_names = draft.parameters,
-        .param_count = draft.parameter_count,
         .allow = draft.allow,
         .changes = draft.changes,
         .file = arena_copy(r->arena, reader_file(r, group)),
         .line = reader_line(r, group),
     };
     ENSURE(rule->file.ptr != NULL);
+    read_parameters(r, group, &draft, rule);
 }

@@ -136,6 +136,7 @@ static const struct reader_key root_keys[] = {
     LIST("roles", false, roles),
     LIST("groups", false, groups),
     LIST("grants", true, grants),
+    LIST("rules", false, rules),
     LIST("phones", true, phones),
     STRING("profiles_dir", true, profiles_dir),
     STRING("state_dir", false, state_dir),

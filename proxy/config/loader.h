@@ -63,7 +63,7 @@ struct loader {
     struct hostport_local local;
     struct strmap hosts;    /* portal and phones: value is the line */
     struct strmap profiles; /* by name: value is the index below */
-    const struct profile **profile_list;
+    struct profile **profile_list;
     size_t profile_count;
     bool users_incomplete;    /* a users file had errors: who is missing is not known */
     bool profiles_incomplete; /* one had errors: what its rules name is not known */
@@ -98,6 +98,8 @@ void load_settings(struct loader *l, const char *const *only);
 void load_listeners(struct loader *l);
 /* roles: the site's own, before any profile is read. */
 void load_roles(struct loader *l);
+/* roles, phones with their profiles, rules, groups, grants: what decide() goes by. */
+void load_access(struct loader *l);
 /* user, admin, the site's or one of a loaded profile's. */
 bool load_role_is_declared(const struct loader *l, struct str role);
 /* groups: before grants. */
@@ -119,10 +121,13 @@ struct rule_scope {
     struct strmap *names; /* value is the line */
     const struct str *roles;
     size_t role_count;
+    bool site; /* the main configuration: says which profiles it is for */
 };
 /* One element of a list of rules. */
 void load_rule(struct loader *l, const struct reader *r, const config_setting_t *group,
                const struct rule_scope *scope, struct rule *rule);
+/* rules: the site's own, laid into the profiles that phones have. */
+void load_site_rules(struct loader *l);
 /* Patterns over paths. */
 void load_check_patterns(const struct reader *r, const config_setting_t *group, const char *key,
                          const struct str *patterns, size_t count);

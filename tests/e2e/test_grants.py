@@ -2,13 +2,14 @@
 and what the record says."""
 
 import datetime
+import subprocess
 import time
 
 import pytest
 
 import rawhttp
 from digestclient import Digest
-from gate import shown, wait_for
+from gate import program, shown, wait_for
 
 PAGE = "/phone/101/info.htm"
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -183,3 +184,98 @@ def test_members_of_groups_have_the_grant(new_gate, sign_in):
            groups=({"name": "team", "users": ["Jäsøn Doe"]},
                    {"name": "leads", "users": ["alice"]}))
     assert sign_in(gate, "Jäsøn Doe").get(PAGE).status == 200
+
+
+# --- roles and rules of the site's own ----------------------------------------------------------
+
+ROLES = ({"name": "helpdesk"}, {"name": "auditor", "account": "admin_login"})
+READ = ["GET", "HEAD"]
+RULES = (
+    {"profile": "snom", "name": "helpdesk and auditors look", "roles": ["helpdesk", "auditor"],
+     "methods": READ, "paths": ["/", "/index.htm", "/info.htm", "*.css", "*.js", "*.png"],
+     "allow": True},
+    {"profile": "snom", "name": "the helpdesk restarts phones", "roles": ["helpdesk"],
+     "methods": ["GET", "POST"], "paths": ["/confirm.htm"], "parameters": ["REBOOT"],
+     "changes": True, "allow": True},
+    {"profile": "snom", "name": "auditors read settings", "roles": ["auditor"], "methods": READ,
+     "paths": ["/settings.htm", "/line_sip.htm"], "allow": True},
+    {"profile": "*", "name": "auditors change nothing", "roles": ["auditor"], "paths": ["*"],
+     "allow": False, "reason": "Auditors look and change nothing."},
+    {"profile": "snom", "name": "all of the advanced pages", "roles": ["helpdesk"],
+     "paths": ["/advanced*"], "parameters": ["*"], "allow": True},
+)
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture
+def helpdesk(new_gate, new_phone):
+    """bob is helpdesk, carol auditor, alice user; phone 101, which wants no hidden tag."""
+    phone = new_phone(settings={"use_hidden_tags": "off"})
+    return new_gate({"101": phone}, roles=ROLES, rules=RULES, grants=(
+        grant(role="helpdesk", scripts=True), grant(["carol"], role="auditor", scripts=True),
+        grant(["alice"])))
+
+
+def test_the_helpdesk_restarts_and_changes_no_account(helpdesk, sign_in):
+    bob, phone = sign_in(helpdesk, "bob"), helpdesk.phones["101"]
+    assert bob.get(PAGE).status == 200
+    bob.post("/phone/101/confirm.htm", "REBOOT=Yes", (), FORM)   # it restarts without a word
+    record = helpdesk.record(path="/confirm.htm")
+    assert record["role"] == "helpdesk" and record["rule_id"] == "the helpdesk restarts phones"
+    assert record["upstream_account"] == phone.user
+    assert phone.counters()["reboots"] == 1
+    for target, body in (("/line_sip.htm?l=1", None), ("/line_sip.htm", "user_pass1=x"),
+                         ("/confirm.htm", "REBOOT=Yes&http_pass=x"), ("/settings.htm", None)):
+        before = len(phone.seen())
+        answer = (bob.post("/phone/101" + target, body, (), FORM) if body
+                  else bob.get("/phone/101" + target))
+        assert answer.status == 403, target
+        assert len(phone.seen()) == before
+
+
+def test_no_rule_of_the_sites_undoes_a_guard(helpdesk, sign_in):
+    """All of /advanced* is the helpdesk's, but what has to be allowed by name."""
+    bob, phone = sign_in(helpdesk, "bob"), helpdesk.phones["101"]
+    assert bob.get("/phone/101/advanced.htm").status == 200
+    before = len(phone.seen())
+    for target in ("/advanced_update.htm?reset=Reset", "/advanced.htm?x=1;RESET=Reset",
+                   "/advanced_update.htm?firmware=http://192.0.2.1/x"):
+        assert bob.get("/phone/101" + target).status == 403, target
+    assert bob.post("/phone/101/advanced.htm", "reset=Reset", (), FORM).status == 403
+    assert helpdesk.record(status=403)["rule_id"] == "no factory reset"
+    assert len(phone.seen()) == before
+
+
+def test_auditors_read_settings_with_the_other_account(helpdesk, sign_in):
+    carol, phone = sign_in(helpdesk, "carol"), helpdesk.phones["101"]
+    assert carol.get("/phone/101/settings.htm").status == 200
+    assert helpdesk.record(path="/settings.htm")["upstream_account"] == phone.service[0]
+    for answer in (carol.post("/phone/101/settings.htm", "settings=save", (), FORM),
+                   carol.get("/phone/101/settings.htm?settings=save"),
+                   carol.post("/phone/101/confirm.htm", "REBOOT=Yes", (), FORM)):
+        assert answer.status == 403
+        assert b"Auditors look and change nothing." in answer.body
+    assert helpdesk.record(status=403)["rule_id"] == "auditors change nothing"
+    assert phone.counters()["reboots"] == 0
+
+
+def test_other_roles_are_what_they_were(helpdesk, sign_in):
+    alice = sign_in(helpdesk, "alice")
+    assert alice.get(PAGE).status == 200
+    assert helpdesk.record(path="/info.htm")["rule_id"] == "pages for users"
+    for target in ("/settings.htm", "/advanced.htm", "/confirm.htm?REBOOT=Yes"):
+        assert alice.get("/phone/101" + target).status == 403, target
+
+
+def test_explain_and_serve_agree_on_them(helpdesk):
+    command = [program(), "explain", "-c", str(helpdesk.file), "--phone", "101"]
+    def explain(user, *words):
+        return subprocess.run([*command, "--user", user, *words], stdout=subprocess.PIPE,
+                              text=True, timeout=20, check=False).stdout
+    told = explain("carol", "GET", "/settings.htm")
+    assert "verdict  allowed" in told and "admin_login" in told
+    line = next(n for n, text in enumerate(helpdesk.file.read_text().splitlines(), 1)
+                if "auditors read settings" in text)
+    places = ["phonegate.cfg:%d)" % n for n in (line - 2, line - 1, line)]
+    assert any("rule     auditors read settings" in told and p in told for p in places), told
+    assert "verdict  refused" in explain("bob", "GET", "/settings.htm")

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool has_name(const struct params *params, struct str name) {
     for (size_t i = 0; i < params->count; i++) {
-        if (str_equal(params->names[i], name)) return true;
+        if (str_equal(params->list[i].name, name)) return true;
     }
     return false;
 }

@@ -13,9 +13,11 @@
 static const struct str site_portals[] = {S("gate.example.com"), S("localhost")};
 static const struct str site_role_user[] = {S("user")}, site_role_admin[] = {S("admin")};
 static const struct str site_user_paths[] = {S("/"), S("/index.htm"), S("/phone/102/x.htm")};
-static const struct str site_line_paths[] = {S("/line.htm")}, site_line_params[] = {S("l")};
-static const struct str site_reset_paths[] = {S("/adv*")}, site_reset_params[] = {S("reset")};
-static const struct str site_act_paths[] = {S("/act.htm")}, site_act_params[] = {S("key")};
+static const struct str site_line_paths[] = {S("/line.htm")}, site_reset_paths[] = {S("/adv*")};
+static const struct str site_act_paths[] = {S("/act.htm")};
+static const struct rule_param site_line_params[] = {{.name = S("l")}};
+static const struct rule_param site_reset_params[] = {{.name = S("reset")}};
+static const struct rule_param site_act_params[] = {{.name = S("key")}};
 static const struct str site_all[] = {S("*")};
 #define SITE_READ  (1u << METHOD_GET | 1u << METHOD_HEAD)
 #define SITE_WRITE (SITE_READ | 1u << METHOD_POST)
@@ -27,7 +29,7 @@ static const struct rule site_rules[] = {
      .paths = site_reset_paths,
      .path_count = 1,
      .params = RULE_PARAMS_LISTED,
-     .param_names = site_reset_params,
+     .parameters = site_reset_params,
      .param_count = 1},
     {.name = S("admins"),
      .roles = site_role_admin,
@@ -51,7 +53,7 @@ static const struct rule site_rules[] = {
      .paths = site_line_paths,
      .path_count = 1,
      .params = RULE_PARAMS_LISTED,
-     .param_names = site_line_params,
+     .parameters = site_line_params,
      .param_count = 1,
      .allow = true},
     {.name = S("act"),
@@ -60,7 +62,7 @@ static const struct rule site_rules[] = {
      .paths = site_act_paths,
      .path_count = 1,
      .params = RULE_PARAMS_LISTED,
-     .param_names = site_act_params,
+     .parameters = site_act_params,
      .param_count = 1,
      .allow = true,
      .changes = true},

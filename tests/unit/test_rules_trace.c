@@ -11,7 +11,8 @@
 #include "policy/access/rules_trace.h"
 
 static const struct str users[] = {{"user", 4}}, pages[] = {{"/a*", 3}, {"/b", 2}},
-                        names[] = {{"l", 1}, {"x", 1}}, lifted[] = {{"factory-reset", 13}};
+                        lifted[] = {{"factory-reset", 13}};
+static const struct rule_param names[] = {{.name = {"l", 1}}, {.name = {"x", 1}}};
 
 static struct rules_trace ask(const struct rule *rule, const char *path, struct params *params,
                               enum rules_body body) {
@@ -33,7 +34,7 @@ static void expect(struct rules_trace got, enum rules_miss miss, const char *par
 
 static void conditions_in_their_order(void **state) {
     (void)state;
-    struct str none[1];
+    struct param none[1];
     struct params params = {none, 0, 0};
     struct rule rule = {.paths = pages, .path_count = 2, .allow = true};
     expect(ask(&rule, "/A.htm", &params, RULES_BODY_NONE), RULES_MISS_NONE, NULL);
@@ -51,12 +52,12 @@ static void conditions_in_their_order(void **state) {
 
 static void what_an_allow_does_not_take(void **state) {
     (void)state;
-    struct str sent[] = {STR("L"), STR("reset"), STR("x")};
+    struct param sent[] = {{.name = STR("L")}, {.name = STR("reset")}, {.name = STR("x")}};
     struct params params = {sent, 3, 3};
     struct rule rule = {.paths = pages,
                         .path_count = 2,
                         .params = RULE_PARAMS_LISTED,
-                        .param_names = names,
+                        .parameters = names,
                         .param_count = 2,
                         .allow = true};
     expect(ask(&rule, "/b", &params, RULES_BODY_NONE), RULES_MISS_PARAMETER, "reset");
@@ -74,12 +75,12 @@ static void what_an_allow_does_not_take(void **state) {
 
 static void what_makes_a_deny_match(void **state) {
     (void)state;
-    struct str sent[] = {STR("a"), STR("X")};
+    struct param sent[] = {{.name = STR("a")}, {.name = STR("X")}};
     struct params params = {sent, 2, 2};
     struct rule rule = {.paths = pages,
                         .path_count = 2,
                         .params = RULE_PARAMS_LISTED,
-                        .param_names = names,
+                        .parameters = names,
                         .param_count = 2};
     expect(ask(&rule, "/b", &params, RULES_BODY_NONE), RULES_MISS_NONE, "X");
     params.count = 1;
@@ -107,7 +108,8 @@ static void the_first_that_matches_is_the_one_that_decides(void **state) {
     size_t decided = 0, by_none = 0;
     for (int round = 0; round < 20000; round++) {
         struct rule rules[5];
-        struct str sent[2] = {words[1 + below(&seed, 2)], words[1 + below(&seed, 3)]};
+        struct param sent[2] = {{.name = words[1 + below(&seed, 2)]},
+                                {.name = words[1 + below(&seed, 3)]}};
         struct params params = {sent, below(&seed, 3), 2};
         for (size_t i = 0; i < ARRAY_LEN(rules); i++)
             rules[i] = (struct rule){.roles = &words[below(&seed, 2)],
@@ -116,7 +118,7 @@ static void the_first_that_matches_is_the_one_that_decides(void **state) {
                                      .paths = &pages[below(&seed, 2)],
                                      .path_count = 1,
                                      .params = (enum rule_params)below(&seed, 3),
-                                     .param_names = &words[1 + below(&seed, 2)],
+                                     .parameters = &names[below(&seed, 2)],
                                      .param_count = 1,
                                      .class = below(&seed, 2) == 0 ? STR_NONE : words[3],
                                      .allow = below(&seed, 2) == 0};
