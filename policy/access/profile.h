@@ -48,6 +48,8 @@ struct profile {
     bool keep_alive_header;                 /* send "Connection: keep-alive" ... */
     const struct str *no_keep_alive_header; /* ... but not on these path patterns */
     size_t no_keep_alive_count;
+    const struct str *statics; /* path patterns of what pages are made of: see asset.h */
+    size_t static_count;
     const struct str *roles; /* its own, beside user and admin */
     size_t role_count;
     const struct str *harmless_values; /* parameters whose values may stand in a record */

@@ -12,8 +12,8 @@ struct profile_draft {
     int login;
     uint32_t concurrent_requests;
     bool case_insensitive_paths, keep_alive_header;
-    const struct str *no_keep_alive, *roles, *harmless_values;
-    size_t no_keep_alive_count, role_count, harmless_value_count;
+    const struct str *no_keep_alive, *statics, *roles, *harmless_values;
+    size_t no_keep_alive_count, static_count, role_count, harmless_value_count;
     struct str content_security_policy;
     const config_setting_t *rules, *harden;
 };
@@ -39,6 +39,10 @@ static const struct reader_key profile_keys[] = {
      .type = READER_STRS,
      .offset = AT(no_keep_alive),
      .count_offset = AT(no_keep_alive_count)},
+    {.name = "static",
+     .type = READER_STRS,
+     .offset = AT(statics),
+     .count_offset = AT(static_count)},
     {.name = "roles", .type = READER_STRS, .offset = AT(roles), .count_offset = AT(role_count)},
     {.name = "harmless_values",
      .type = READER_STRS,
@@ -79,6 +83,7 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
     (void)reader_group(r, root, "", profile_keys, &draft);
     load_check_patterns(r, root, "no_keep_alive_header", draft.no_keep_alive,
                         draft.no_keep_alive_count);
+    load_check_patterns(r, root, "static", draft.statics, draft.static_count);
     check_own_roles(r, root, &draft);
     check_content_policy(r, root, draft.content_security_policy);
     size_t count = draft.rules == NULL ? 0 : (size_t)config_setting_length(draft.rules);
@@ -100,6 +105,8 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
         .keep_alive_header = draft.keep_alive_header,
         .no_keep_alive_header = draft.no_keep_alive,
         .no_keep_alive_count = draft.no_keep_alive_count,
+        .statics = draft.statics,
+        .static_count = draft.static_count,
         .roles = draft.roles,
         .role_count = draft.role_count,
         .harmless_values = draft.harmless_values,
