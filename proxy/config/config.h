@@ -67,6 +67,13 @@ struct config_limits {
     size_t queue_length, connections, connections_per_address;
 };
 
+/* Copies of what the profiles name static. */
+struct config_asset_cache {
+    size_t bytes;        /* of all copies together; 0: none are kept */
+    size_t object_bytes; /* of one body */
+    uint64_t max_age_ms; /* how long a copy counts without asking the phone again */
+};
+
 struct config {
     atomic_uint refs;
     struct policy policy;
@@ -95,6 +102,7 @@ struct config {
         bool required;   /* access stops while records cannot be written */
     } access_log;
     struct config_limits limits;
+    struct config_asset_cache asset_cache;
     const struct config_phone *phones; /* phones[i] goes with policy.phones[i] */
     struct str profiles_dir;           /* path, resolved */
     struct str digest_of_file; /* 16 hex digits over all files read: policy_version in records */

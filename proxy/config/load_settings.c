@@ -146,6 +146,7 @@ static const struct reader_key root_keys[] = {
            0),
     GROUP("access_log", false, access_log_keys),
     GROUP("limits", false, limits_keys),
+    GROUP("asset_cache", false, load_asset_cache_keys),
     END,
 };
 

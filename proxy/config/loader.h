@@ -108,6 +108,8 @@ void load_groups(struct loader *l);
 struct loaded_group *load_group_find(const struct loader *l, struct str name);
 /* Behind the grants: which groups none of them names. */
 void load_groups_unused(struct loader *l);
+/* assets: the group "asset_cache", read with the settings. */
+extern const struct reader_key load_asset_cache_keys[];
 /* limits: the list "users", read, and laid upon the lines of the users files. */
 void load_limits(struct loader *l);
 void load_limits_apply(struct loader *l);

@@ -82,6 +82,9 @@ static void test_config_default_limits(void **state) {
     assert_int_equal(c->limits.queue_length, 64);
     assert_int_equal(c->limits.connections, 20000);
     assert_int_equal(c->limits.connections_per_address, 256);
+    assert_int_equal(c->asset_cache.bytes, 16777216);
+    assert_int_equal(c->asset_cache.object_bytes, 262144);
+    assert_int_equal(c->asset_cache.max_age_ms, 300000);
     config_release(c);
 }
 
@@ -184,6 +187,7 @@ static void test_config_profile_defaults(void **state) {
     assert_false(profile->case_insensitive_paths);
     assert_false(profile->keep_alive_header);
     assert_int_equal(profile->no_keep_alive_count, 0);
+    assert_int_equal(profile->static_count, 0);
     assert_int_equal(profile->rules[0].params, RULE_PARAMS_ABSENT);
     config_release(c);
 }
