@@ -148,6 +148,7 @@ void exchange_begin(struct conn *c, struct str head, const struct http_refusal *
 
 static void on_phone_head(void *owner, const struct response_view *res) {
     struct exchange *x = owner;
+    if (exchange_asset_head(x, res)) return;
     respond_phone_head(x, res);
     if (x->answer == ANSWER_HEAD) return;
     /* A head that does not fit after rewriting: nothing was written yet. */
@@ -159,6 +160,7 @@ static void on_phone_head(void *owner, const struct response_view *res) {
 
 static void on_phone_body(void *owner, struct str data) {
     struct exchange *x = owner;
+    exchange_asset_body(x, data);
     respond_phone_body(x, data);
     if (stream_is_full(&x->conn->stream)) phone_exchange_pause(x->px);
 }
@@ -190,7 +192,7 @@ void exchange_note_phone(struct exchange *x) {
 static void on_phone_done(void *owner) {
     struct exchange *x = owner;
     exchange_note_phone(x);
-    respond_phone_done(x);
+    if (!exchange_asset_done(x)) respond_phone_done(x);
     if (x->body_mode != BODY_DONE) x->body_mode = BODY_DRAIN;
     conn_advance(x->conn);
 }
@@ -209,6 +211,10 @@ static void on_phone_failed(void *owner, unsigned status, const char *reason) {
     conn_abort(x->conn, reason);
 }
 
+static bool on_phone_turn(void *owner) {
+    return exchange_asset_came(owner);
+}
+
 static const struct phone_events phone_events = {
     .head = on_phone_head,
     .body = on_phone_body,
@@ -216,6 +222,7 @@ static const struct phone_events phone_events = {
     .sendable = on_phone_sendable,
     .done = on_phone_done,
     .failed = on_phone_failed,
+    .unneeded = on_phone_turn,
 };
 
 /* ---- asking the phone ---- */
@@ -229,6 +236,14 @@ static bool sends_keep_alive(const struct exchange *x) {
             return false;
     }
     return true;
+}
+
+/* Phones act on GET, too. */
+static bool may_change(const struct exchange *x) {
+    bool reads = x->view.method == METHOD_GET || x->view.method == METHOD_HEAD;
+    if (!reads || x->view.body != BODY_NONE) return true;
+    return x->view.query.ptr != NULL &&
+           (x->decision.rule == NULL || rule_can_change(x->decision.rule));
 }
 
 static void describe_site(struct exchange *x, const struct config_phone *phone) {
@@ -256,6 +271,7 @@ static struct phone_request describe_request(struct exchange *x, struct str fiel
         .head_request = method == METHOD_HEAD,
         .plain = (method == METHOD_GET || method == METHOD_HEAD) && x->view.query.ptr == NULL &&
                  bodiless,
+        .changes = may_change(x),
         .keep_alive = sends_keep_alive(x),
         .target = x->decision.target,
         .fields = fields,
@@ -278,7 +294,8 @@ static void ask_phone(struct exchange *x, bool streams) {
     struct io_buf *buf = io_take(&x->worker->io);
     struct outbuf fields;
     outbuf_init(&fields, buf->data, sizeof(buf->data));
-    hdrfilter_request(&x->view, &x->hdr_site, &fields);
+    struct request_view view = exchange_asset_view(x);
+    hdrfilter_request(&view, &x->hdr_site, &fields);
     struct phone_request request = describe_request(x, outbuf_str(&fields), streams);
     x->asked_phone = true;
     if (!fields.full) {
@@ -299,7 +316,7 @@ static void ask_phone(struct exchange *x, bool streams) {
 static void forward(struct exchange *x) {
     switch (x->view.body) {
     case BODY_NONE:
-        ask_phone(x, false);
+        if (!exchange_asset_answer(x)) ask_phone(x, false);
         return;
     case BODY_CHUNKED:
         if (x->body_mode == BODY_DONE)
@@ -364,6 +381,7 @@ static void write_record(struct exchange *x) {
         .queue_ms = x->times.queue_ms,
         .connect_ms = x->times.connect_ms,
         .first_byte_ms = x->times.first_byte_ms,
+        .cache = asset_result_name(x->asset.result),
     };
     if (x->asked_phone) {
         const struct config_phone *phone = &x->site->config->phones[x->decision.phone->index];
@@ -379,6 +397,7 @@ void exchange_end(struct exchange *x) {
     count(x->worker->shared, x->outcome);
     if (x->px != NULL) phone_exchange_detach(x->px);
     x->px = NULL;
+    exchange_asset_end(x);
     if (x->collected != NULL) bytes_wipe(x->collected, x->collected_len);
     free(x->collected);
     x->worker->collecting -= x->collected_cap;

@@ -11,6 +11,7 @@
 #include "proxy/client/conn.h"
 #include "proxy/http/http_chunked.h"
 #include "proxy/phone/phone_exchange.h"
+#include "proxy/run/asset_cache.h"
 
 /* A body nobody wants is read away up to here to keep the connection; beyond, it is closed. */
 #define EXCHANGE_DRAIN_BYTES (256 * 1024)
@@ -33,6 +34,18 @@ enum answer_state {
 
 /* How the answer's body is framed towards the person. */
 enum answer_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
+
+/* What a kept copy has to do with this request. */
+struct exchange_asset {
+    bool asked;    /* it is for something static */
+    bool reload;   /* ... and the person wants the phone's own word */
+    bool confirms; /* the phone is asked whether `copy` is still right */
+    enum asset_result result;
+    struct asset_key key;
+    struct asset *copy;  /* held: it is the answer, or will be when the phone confirms it */
+    struct asset *fresh; /* the phone's answer, being collected */
+    size_t sent;         /* octets of the copy's body given to the connection */
+};
 
 struct exchange {
     struct conn *conn;
@@ -61,6 +74,7 @@ struct exchange {
     struct hdr_site hdr_site;
     struct phone_times times;
     bool asked_phone;
+    struct exchange_asset asset;
     /* the answer */
     enum answer_state answer;
     enum answer_framing framing;

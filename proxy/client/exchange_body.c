@@ -134,7 +134,12 @@ void exchange_flush_body(struct exchange *x) {
 }
 
 void exchange_writable(struct exchange *x) {
-    if (x->px != NULL) phone_exchange_resume(x->px);
+    if (x->px != NULL) {
+        phone_exchange_resume(x->px);
+    } else if (x->asset.copy != NULL && x->answer == ANSWER_HEAD) {
+        respond_copy_more(x);
+        conn_advance(x->conn);
+    }
 }
 
 /* Do we wait for octets of the person? Then they must come: none for body_stall_ms, or, over as

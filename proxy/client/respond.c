@@ -321,3 +321,57 @@ void respond_phone_done(struct exchange *x) {
     respond_flush(x);
     x->answer = ANSWER_DONE;
 }
+
+/* ---- a kept copy ---- */
+
+/* The browser may keep it, and asks each time: the gate decides and writes a record again, and the
+ * phone is left alone. */
+static void put_copy_caching(struct exchange *x, struct outbuf *out) {
+    struct asset_cache *cache = x->worker->shared->assets;
+    const struct asset *copy = x->asset.copy;
+    outbuf_put(out, STR("Cache-Control: private, no-cache\r\nETag: "));
+    outbuf_put(out, copy->validators.tag);
+    outbuf_put(out, STR("\r\nAge: "));
+    outbuf_u64(out, asset_cache_age(cache, copy, worker_now(x->worker)) / 1000);
+    outbuf_put(out, STR("\r\n"));
+}
+
+void respond_copy(struct exchange *x) {
+    const struct asset *copy = x->asset.copy;
+    bool held = asset_is_held(&x->view, &copy->validators);
+    struct io_buf *buf = io_take(&x->worker->io);
+    struct outbuf out;
+    outbuf_init(&out, buf->data, sizeof(buf->data));
+    x->status = held ? 304 : 200;
+    x->outcome = "allowed";
+    x->reason = "ok";
+    put_status_line(&out, x->status);
+    put_common(x, &out, false);
+    put_copy_caching(x, &out);
+    outbuf_put(&out, STR("Content-Security-Policy: frame-ancestors 'self'\r\n"));
+    if (!held) {
+        hdrfilter_response(copy->headers, copy->header_count, &x->hdr_site, &out);
+        outbuf_put(&out, STR("Content-Length: "));
+        outbuf_u64(&out, copy->body.len);
+        outbuf_put(&out, STR("\r\n"));
+    }
+    outbuf_put(&out, STR("\r\n"));
+    ENSURE(!out.full); /* see ASSET_FIELDS_MAX */
+    put(x, outbuf_str(&out));
+    io_give(&x->worker->io, buf);
+    x->answer = ANSWER_HEAD;
+    if (held || x->view.method == METHOD_HEAD) x->asset.sent = copy->body.len;
+    respond_copy_more(x);
+}
+
+/* Piece by piece: a slow reader holds no more than the connection's own buffers. */
+void respond_copy_more(struct exchange *x) {
+    struct str body = x->asset.copy->body;
+    while (x->asset.sent < body.len && !stream_is_full(&x->conn->stream)) {
+        struct str piece = str_part(body, x->asset.sent, IO_BUF_SIZE);
+        x->asset.sent += piece.len;
+        put(x, piece);
+    }
+    respond_flush(x);
+    if (x->asset.sent == body.len) x->answer = ANSWER_DONE;
+}

@@ -16,6 +16,11 @@ void respond_continue(struct exchange *x);
 void respond_phone_head(struct exchange *x, const struct response_view *res);
 void respond_phone_body(struct exchange *x, struct str data);
 void respond_phone_done(struct exchange *x);
+/* The copy in x->asset is the answer: 304 where the browser holds it, else its head and as much of
+ * its body as the connection takes. */
+void respond_copy(struct exchange *x);
+/* More of it. */
+void respond_copy_more(struct exchange *x);
 /* The phone failed: forget its answer where not one octet of it has gone out, so that the person
  * gets a page instead of a broken connection. False: too late. */
 bool respond_take_back(struct exchange *x);

@@ -46,6 +46,21 @@ static uint64_t stopped_logins(const struct worker *w) {
     return count;
 }
 
+static void put_asset_cache(struct outbuf *out, struct asset_cache *cache) {
+    static const char *const labels[ASSET_RESULTS] = {
+        [ASSET_RESULT_MISS] = "{result=\"miss\"}",
+        [ASSET_RESULT_HIT] = "{result=\"hit\"}",
+        [ASSET_RESULT_REVALIDATED] = "{result=\"revalidated\"}",
+    };
+    struct asset_numbers numbers = asset_cache_numbers(cache);
+    put_metric(out, "asset_cache_requests_total", "counter",
+               "Requests for what profiles name static, by what the cache had.");
+    for (int result = ASSET_RESULT_MISS; result < ASSET_RESULTS; result++)
+        put_value(out, "asset_cache_requests_total", labels[result], numbers.results[result]);
+    put_gauge(out, "asset_cache_copies", "Copies of phones' answers kept.", numbers.copies);
+    put_gauge(out, "asset_cache_bytes", "Memory they take.", numbers.bytes);
+}
+
 /* Prometheus' text format, version 0.0.4. */
 static struct str metrics(struct conn *c, struct io_buf *buf) {
     struct shared *shared = c->worker->shared;
@@ -64,6 +79,7 @@ static struct str metrics(struct conn *c, struct io_buf *buf) {
               c->worker->site->config->policy.phone_count);
     put_gauge(&out, "phone_logins_stopped", "Phone accounts whose password was rejected.",
               stopped_logins(c->worker));
+    put_asset_cache(&out, shared->assets);
     return outbuf_str(&out);
 }
 

@@ -1,5 +1,6 @@
 #include "proxy/phone/phone.h"
 
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,6 +76,8 @@ struct phone *phone_new(const struct config_phone *cfg, size_t queue_max, char *
     ENSURE(phone != NULL);
     atomic_init(&phone->refs, 1);
     atomic_init(&phone->retired, false);
+    atomic_init(&phone->generation, 0);
+    ENSURE(RAND_bytes((unsigned char *)&phone->cache_key, sizeof(phone->cache_key)) == 1);
     pthread_mutex_init(&phone->lock, NULL);
     phone->id = copy(cfg->policy->id);
     phone->host = copy(cfg->host);

@@ -59,10 +59,25 @@ struct phone_account {
     struct phone_waiter *waiting; /* for the outcome of TRYING, in order */
 };
 
+/* By what a phone is known again, beside its address: another one means another phone, or another
+ * firmware in it. */
+enum phone_trait_kind {
+    PHONE_TRAIT_KEY,    /* SHA-256 of the public key it showed */
+    PHONE_TRAIT_SERVER, /* the field Server of its pages */
+    PHONE_TRAITS
+};
+
+struct phone_trait {
+    char text[64]; /* the first octets of it */
+    size_t len;    /* 0: not seen yet */
+};
+
 struct phone_conn;
 
 struct phone {
     atomic_uint refs;
+    uint64_t cache_key; /* drawn at random: copies of answers are this object's (asset_cache.h) */
+    atomic_uint_fast64_t generation; /* rises when they may be right no longer */
     atomic_bool retired; /* the configuration names it no longer: its connections are not kept */
     pthread_mutex_t lock;
     uint8_t fingerprint[32]; /* of the settings: the same after a reload means the same phone */
@@ -81,6 +96,7 @@ struct phone {
     uint64_t round;
     struct phone_waiter *queue;
     struct phone_conn *idle; /* newest first, of all workers */
+    struct phone_trait traits[PHONE_TRAITS];
 };
 
 /* What a phone of this configuration would be; NULL with one line in `error`. */
@@ -91,6 +107,13 @@ void phone_release(struct phone *phone);
 
 /* How many may wait from now on: the one setting that changes under a phone that stays. */
 void phone_set_queue(struct phone *phone, size_t queue_max);
+
+/* Something was sent that may change the phone, or it failed, or it seems to be another one:
+ * whatever was copied from it before is not to be used again. Thread-safe. */
+void phone_note_change(struct phone *phone);
+uint64_t phone_generation(const struct phone *phone);
+/* What the phone shows of itself now; another one than last time is a change. */
+void phone_note_trait(struct phone *phone, enum phone_trait_kind kind, struct str value);
 
 /* The same settings in every respect, but for the queue? */
 bool phone_same(const struct phone *phone, const struct phone *other);

@@ -270,7 +270,11 @@ void pc_open(struct phone_conn *c) {
 }
 
 static void on_open(struct stream *s) {
-    pc_open(of(s));
+    struct phone_conn *c = of(s);
+    uint8_t pin[32];
+    if (s->ssl != NULL && phone_tls_seen_pin(s->ssl, pin))
+        phone_note_trait(c->phone, PHONE_TRAIT_KEY, (struct str){(const char *)pin, sizeof(pin)});
+    pc_open(c);
 }
 
 static const struct stream_ops stream_ops = {

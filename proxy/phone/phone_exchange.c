@@ -36,6 +36,7 @@ void px_release_conn(struct phone_exchange *px, bool keep) {
 static void let_go(struct phone_exchange *px) {
     px->state = PX_OVER;
     timed_stop(&px->timed);
+    if (px->request.changes) phone_note_change(px->phone);
     if (px->has_slot) phone_slot_give(px->phone);
     if (px->request.body != NULL) bytes_wipe(px->request.body, px->request.body_len);
     free(px->request.body);
@@ -85,6 +86,7 @@ void px_fail(struct phone_exchange *px, const char *reason) {
     void *owner = px->owner;
     const struct phone_events *events = px->events;
     px->owner = NULL;
+    if (px->has_slot) phone_note_change(px->phone); /* what it was is not sure any more */
     px_finish(px, false);
     if (owner != NULL) events->failed(owner, status_of(reason), reason);
 }
@@ -147,6 +149,18 @@ void px_connect(struct phone_exchange *px, bool fresh_connection) {
     if (px->conn == NULL) px->conn = phone_conn_open(px->worker, px->phone, &conn_ops, px);
 }
 
+/* Somebody else's answer came while we waited, and serves our owner, too. */
+static bool is_unneeded(struct phone_exchange *px) {
+    void *owner = px->owner;
+    if (px->events->unneeded == NULL || !px->events->unneeded(owner)) return false;
+    px->has_slot = true;
+    px->times.queue_ms = (int64_t)(worker_now(px->worker) - px->started_ms);
+    px->owner = NULL;
+    px_finish(px, false);
+    px->events->done(owner);
+    return true;
+}
+
 static void got_slot(struct phone_exchange *px) {
     px->has_slot = true;
     px->times.queue_ms = (int64_t)(worker_now(px->worker) - px->started_ms);
@@ -161,7 +175,7 @@ static void on_called(struct phone_waiter *waiter) {
     struct phone_exchange *px = container_of(waiter, struct phone_exchange, waiter);
     if (px->state == PX_QUEUED) {
         if (px->owner != NULL) {
-            got_slot(px);
+            if (!is_unneeded(px)) got_slot(px);
             return;
         }
         px->has_slot = true;
@@ -244,6 +258,7 @@ struct phone_exchange *phone_exchange_new(struct worker *w, struct phone *phone,
 }
 
 void phone_exchange_start(struct phone_exchange *px) {
+    if (px->request.changes) phone_note_change(px->phone);
     if (phone_login_stopped(px->phone, px->request.account, worker_epoch_ms(px->worker))) {
         px_fail(px, "phone_credentials_rejected");
         return;

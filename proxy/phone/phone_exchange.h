@@ -26,6 +26,8 @@ struct phone_request {
     struct str method;
     bool head_request;
     bool plain; /* GET or HEAD without query and body: may be sent without credentials, and twice */
+    bool changes;      /* may change something at the phone: copies of its answers are worth nothing
+                          from when it waits until it is over */
     bool keep_alive;   /* send "Connection: keep-alive" */
     struct str target; /* copied */
     struct str fields; /* "Name: value\r\n"..., copied */
@@ -48,6 +50,9 @@ struct phone_events {
     void (*sendable)(void *owner); /* the streamed body may go (on) */
     void (*done)(void *owner);     /* the exchange is over: forget it */
     void (*failed)(void *owner, unsigned status, const char *reason); /* likewise */
+    /* Its turn has come after a wait. True: the owner needs the phone no more; `done` follows. May
+     * be NULL. */
+    bool (*unneeded)(void *owner);
 };
 
 struct phone_times {

@@ -200,6 +200,7 @@ void record_write(struct access_log *log, const struct record *r) {
     put_str(&out, "policy_version", r->policy_version);
     if (r->status > 0) put_num(&out, "status", r->status);
     if (r->phone_status > 0) put_num(&out, "upstream_status", r->phone_status);
+    put_str(&out, "cache", str_of(r->cache));
     put_num(&out, "bytes_in", (int64_t)r->bytes_in);
     put_num(&out, "bytes_out", (int64_t)r->bytes_out);
     put_num(&out, "dur_ms", r->total_ms);

@@ -26,6 +26,7 @@ struct record {
     struct hasher *hasher;
     unsigned status, phone_status; /* 0: none */
     uint64_t bytes_in, bytes_out;
+    const char *cache; /* NULL: no copy could have answered; "hit", "miss", "revalidated" */
     int64_t total_ms, queue_ms, connect_ms, first_byte_ms; /* -1: not reached */
 };
 

@@ -89,6 +89,9 @@ static bool open_shared(struct server *s, const struct config *config) {
         log_event(LOG_ERROR, "server.start_failed", "error=%s", error);
         return false;
     }
+    uint64_t hash_key[2];
+    random_or_abort(hash_key, sizeof(hash_key));
+    s->shared.assets = asset_cache_new(hash_key, &config->asset_cache);
     s->shared.log = access_log_open(config->access_log.file.ptr);
     if (s->shared.log != NULL) return true;
     log_event(LOG_ERROR, "access_log.open_failed", "file=%s error=%s", config->access_log.file.ptr,
@@ -185,6 +188,7 @@ static bool reload(struct server *s) {
         log_event(LOG_ERROR, "config.reload_refused", "file=%s error=%s", s->path, error);
         return false;
     }
+    asset_cache_set_limits(s->shared.assets, &site->config->asset_cache);
     log_event(LOG_INFO, "config.reloaded", "old=" STR_FMT " new=" STR_FMT,
               STR_ARG(s->site->config->digest_of_file), STR_ARG(site->config->digest_of_file));
     pthread_mutex_lock(&s->lock);
@@ -347,6 +351,7 @@ static void say_ready(const struct server *s) {
 
 static void close_shared(struct server *s) {
     keeper_free(s->keeper);
+    asset_cache_free(s->shared.assets);
     access_log_free(s->shared.log);
     bytes_wipe(&s->shared, sizeof(s->shared));
 }

@@ -14,6 +14,7 @@
 #include "policy/auth/session.h"
 #include "proxy/net/io.h"
 #include "proxy/record/access_log.h"
+#include "proxy/run/asset_cache.h"
 #include "proxy/run/mailbox.h"
 #include "proxy/run/peers.h"
 
@@ -29,6 +30,7 @@ struct shared {
     struct lockout *lockout;
     struct sessions *sessions;
     struct access_log *log;
+    struct asset_cache *assets;
     struct peers *peers; /* connections in all and per address */
     uint8_t claim_key[32];
     uint64_t epoch_ms; /* wall clock at start less the loop clock: added to a loop's now it never

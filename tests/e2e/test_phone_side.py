@@ -42,7 +42,7 @@ def test_R24_one_request_in_flight(new_gate, new_phone):
 
 def test_C07_preemptive_a_single_401_in_a_long_life(new_gate, new_phone, sign_in):
     phone = new_phone()
-    gate = new_gate({"101": phone})
+    gate = new_gate({"101": phone}, asset_cache={"bytes": 0})
     s = sign_in(gate, "bob")
     for path in ["/", "/info.htm", "/css/main.css", "/img/logo.png"] * 10:
         assert s.get("/phone/101" + path).status == 200
