@@ -110,6 +110,17 @@ def test_what_the_profile_denies_the_phone_never_sees(behind, sign_in, vendor):
     assert counters["requests"] == 0 and counters["connections"] == 0 and counters["notes"] == []
 
 
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_phone_without_a_password_is_not_served(new_gate, new_phone, sign_in, vendor):
+    """Factory state of most of them: open to anybody on the network, and to nobody through the gate."""
+    phone = vendor_phone(new_phone, vendor, no_login=True)
+    gate = new_gate({"101": phone})
+    assert sign_in(gate, "bob").get("/phone/101" + PERSONS_PAGE[vendor]).status == 502
+    assert gate.record(status=502)["reason"] == "phone_not_hardened"
+    for request in phone.counters()["last"]:
+        assert "authorization" not in [name.lower() for name, _ in request["headers"]]
+
+
 # --- Basic: B01 to B04 ---------------------------------------------------------------------------
 
 @pytest.mark.parametrize("vendor", ["mitel", "poly-vvx", "yealink-t2x"])
