@@ -28,6 +28,9 @@ DENIED = {
                     ("alice", "POST", "/cgi-bin/cgiServer.exx", "command=reboot")],
     "mitel": [("bob", "GET", "/logout.html", None), ("bob", "GET", "/sysinfo.html", None),
               ("bob", "POST", "/configurationServer.html", "tftp=192.0.2.9"),
+              ("bob", "POST", "/reset.html", "resetOption=0"),
+              ("alice", "POST", "/reset.html", "resetOption=2"),
+              ("alice", "POST", "/reset.html", "resetOption=0&resetOption=2"),
               ("alice", "GET", "/8021xsupport.html", None),
               ("alice", "POST", "/8021xsupport.html", "hostname=x")],
     "cisco-spa": [("bob", "GET", "/admin/reboot", None), ("bob", "GET", "/ADMIN/cfg.xml", None),
@@ -222,6 +225,12 @@ def test_mitel_forms_count_only_after_sysinfo(behind, sign_in):
     answer = send(person, "POST", "/configurationServer.html", form)
     assert b"Provisioning complete" in answer.body
     assert of_kind(phone, "form") == ["/configurationServer.html " + form]
+
+
+def test_mitel_restarts_for_administrators(behind, sign_in):
+    gate, phone = behind("mitel")
+    assert send(sign_in(gate, "alice"), "POST", "/reset.html", "resetOption=0").status == 200
+    assert of_kind(phone, "reset") == ["resetOption=0"] and phone.counters()["reboots"] == 1
 
 
 def test_mitel_hangs_when_head_and_body_come_apart(behind):

@@ -3,6 +3,7 @@
 [ec2] IssabelFoundation/endpointconfig2, vendor Aastra.py: the 401 with its lines, a form that is
 ignored until sysinfo.html was asked for, the 6739i that hangs unless the end of the head and the start
 of the body come together.
+[reset] public code that restarts phones: reset.html with resetOption=0.
 [gs3] amooma/GS3: logout.html, called twice, restarts the phone.
 [cve] CVE-2024-41710: 8021xsupport.html runs what it is given."""
 
@@ -42,6 +43,11 @@ class Mitel(VendorPhone):
             return html("Platform</TD> <TD>6869i Revision 0</TD>")
         if path == "/logout.html":
             return self._logout()
+        if path == "/reset.html" and req.body:
+            self.note("reset", req.body.decode("latin-1"))
+            answer = html("restarting")
+            answer.after = self.reboot                                          # [reset]
+            return answer
         if req.method == "POST" and path in PAGES:
             return self._form(path, req)
         if path == "/" or path in PAGES:
