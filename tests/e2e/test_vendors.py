@@ -332,3 +332,68 @@ def test_poly_has_one_session_and_users_submit_nothing(behind, sign_in):
     stolen = session + [("anti-csrf-token", token)]
     assert send(user, "POST", "/form-submit/Reboot", None, stolen).status == 403
     assert phone.counters()["requests"] == before
+
+
+# --- Yealink, new: the phone's own form, and its cookie -------------------------------------------
+
+LOGIN_PAGE = "/servlet?m=mod_listener&p=login&q=loginForm"
+LOGIN = "/servlet?m=mod_listener&p=login&q=login"
+STATUS = "/servlet?m=mod_data&p=status&q=load"
+RESTART = "/servlet?m=mod_data&p=settings-upgrade&q=reboot"
+
+
+def yealink_login(person, user, password):
+    """What the page's script does; (cookie of the session, token of the status page)."""
+    page = send(person, "GET", LOGIN_PAGE, None)
+    assert page.status == 200 and b"g_rsa_n" in page.body
+    cookie = [("Cookie", page.one("set-cookie").split(";")[0])]
+    form = "username=%s&pwd=%s&rsakey=1f&rsaiv=2e" % (user, password)
+    answer = send(person, "POST", LOGIN, form, cookie)
+    assert answer.status == 200 and answer.body == b'{"authstatus": "done"}'
+    status = send(person, "GET", STATUS, None, cookie)
+    return cookie, status.text().partition('g_strToken = "')[2].partition('"')[0]
+
+
+def test_yealink_form_and_cookie_pass(behind, sign_in):
+    gate, phone = behind("yealink")
+    person = sign_in(gate, "bob")
+    page = send(person, "GET", LOGIN_PAGE, None)
+    assert "Path=/phone/101/" in page.one("set-cookie") and "Secure" in page.one("set-cookie")
+    assert b"g_strToken" not in send(person, "GET", STATUS, None).body      # not signed in there yet
+    cookie, token = yealink_login(person, "user", phone.password)
+    assert token
+    assert b"g_strToken" in send(person, "GET", STATUS, None, cookie).body
+    for request in phone.counters()["last"]:
+        assert "authorization" not in [name.lower() for name, _ in request["headers"]]
+        assert request["violations"] == []
+
+
+def test_yealink_the_phones_administrator_is_still_a_user_at_the_gate(behind, sign_in):
+    gate, phone = behind("yealink")
+    person = sign_in(gate, "bob")
+    cookie, token = yealink_login(person, *ADMIN)
+    before = phone.counters()["requests"]
+    for method, target, body in [
+            ("GET", "/servlet?m=mod_configfile&q=exportcfgconfig&type=all", None),
+            ("GET", STATUS + "&p=settings-autop", None), ("GET", STATUS + ";q=reboot", None),
+            ("GET", RESTART, None), ("POST", RESTART, "token=" + token),
+            ("POST", LOGIN, "username=a&pwd=b&p=settings-upgrade&q=reboot&token=" + token),
+            ("POST", STATUS, "token=" + token), ("GET", "/servlet?key=Reboot", None)]:
+        assert send(person, method, target, body, cookie).status == 403, (method, target, body)
+    assert phone.counters()["requests"] == before and phone.counters()["notes"] == []
+
+
+def test_yealink_administrators_restart_and_press_no_keys_by_url(behind, sign_in):
+    gate, phone = behind("yealink")
+    person = sign_in(gate, "alice")
+    cookie, token = yealink_login(person, *ADMIN)
+    for method, target, body in [
+            ("GET", "/servlet?key=Reboot", None),
+            ("POST", "/servlet?m=mod_data&p=settings-upgrade&q=reset", "token=" + token)]:
+        assert send(person, method, target, body, cookie + OWN).status == 403, target
+    target = "/servlet?m=mod_data&p=account-register&q=write"
+    assert send(person, "POST", target, "token=" + token, cookie).status == 200
+    assert send(person, "POST", RESTART, "token=" + token, cookie).status == 200
+    counters = phone.counters()
+    assert of_kind(phone, "key") == [] and of_kind(phone, "form") == ["account-register write"]
+    assert counters["reboots"] == 1

@@ -6,7 +6,8 @@ in policy/profiles/ do. What is written nowhere is not simulated."""
 from .cisco import CiscoMpp, CiscoSpa
 from .mitel import Mitel
 from .poly import PolyVvx
+from .yealink import Yealink
 from .yealink_t2x import YealinkT2x
 
 PHONES = {"cisco-mpp": CiscoMpp, "cisco-spa": CiscoSpa, "mitel": Mitel, "poly-vvx": PolyVvx,
-          "yealink-t2x": YealinkT2x}
+          "yealink": Yealink, "yealink-t2x": YealinkT2x}
