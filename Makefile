@@ -170,7 +170,7 @@ headers: $(HEADERS:%=build/headers/%.ok)
 
 # ---- what people type ----
 
-.PHONY: test test-run check e2e asan tsan fuzz lint format coverage bench bench-http bench-authn bench-decide demo install hooks clean help
+.PHONY: test test-run check e2e asan tsan fuzz lint format coverage bench bench-page bench-http bench-authn bench-decide demo install hooks clean help
 test: ## everything: installs what is missing, ends with "N passed, N failed"
 	@deploy/install-deps.sh test
 	@$(MAKE) test-run
@@ -200,6 +200,9 @@ coverage: ## lines and branches that the unit tests reach
 bench: ## the gate beside nginx, HAProxy and lighttpd: CPU per request (minutes)
 	@deploy/install-deps.sh bench
 	@$(MAKE) bench-run
+bench-page: build/phonegate ## what a person waits for at a slow phone: straight, nginx, the gate (2 minutes)
+	@deploy/install-deps.sh bench
+	$(if $(ROUNDS),ROUNDS="$(ROUNDS)") $(PYTHON) tests/bench/page.py $(BENCH_ARGS)
 bench-http: build/bench/bench_http ## nanoseconds to read one request head (seconds)
 	@$<
 bench-authn: build/bench/bench_authn ## microseconds to check one Digest answer (seconds)
