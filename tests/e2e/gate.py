@@ -143,6 +143,13 @@ class Phone:
     def reboot(self):
         self._ask("/reboot", {})
 
+    def factory_reset(self):
+        self._ask("/factory-reset", {})
+
+    def pull(self):
+        """Have the phone fetch its settings; what came of it."""
+        return self._ask("/pull", {})
+
     def change_certificate(self):
         return self._ask("/certificate", {})["pin"]
 

@@ -19,6 +19,8 @@ def arguments(about):
     p.add_argument("--address", default="127.0.0.1")
     p.add_argument("--port", type=int, default=0, help="https; 0 takes a free one")
     p.add_argument("--http-port", type=int, default=None, help="plain http; none unless given")
+    p.add_argument("--remote-port", type=int, default=None,
+                   help="remote control of old firmware (1800 on a phone); none unless given")
     p.add_argument("--control", type=int, default=0, help="control port on 127.0.0.1")
     p.add_argument("--dir", help="where key and certificate are kept; default: a temporary one")
     p.add_argument("--model", default="D785")
@@ -29,7 +31,8 @@ def arguments(about):
     p.add_argument("--switch", action="append", default=[], metavar="NAME[=VALUE]")
     p.add_argument("--cert", help="certificate instead of a fresh self-signed one (with --key)")
     p.add_argument("--key")
-    p.add_argument("--tls", default="1.2", choices=("1.2", "1.3"), help="newest version")
+    p.add_argument("--tls", default="1.2", choices=("1.0", "1.1", "1.2", "1.3"),
+                   help="newest version; below 1.2 nothing newer than that is spoken")
     p.add_argument("--rsa", action="store_true", help="RSA 2048 instead of P-256")
     p.add_argument("--until-eof", action="store_true", help="stop when standard input ends")
     return p.parse_args()
@@ -70,6 +73,8 @@ def main(kind=server.Phone, about=__doc__):
         ports = {"port": phone.listen("https", args.address, args.port)}
         if args.http_port is not None:
             ports["http_port"] = phone.listen("http", args.address, args.http_port)
+        if args.remote_port is not None:
+            ports["remote_port"] = phone.listen("remote", args.address, args.remote_port)
         phone.turn(wanted)
         ports["control"] = control.start(phone, "127.0.0.1", args.control)
         print(json.dumps(dict(ports, pin=phone.pin(), address=args.address, cert=phone.cert,

@@ -109,7 +109,7 @@ class Site:
         if path == "/command.htm":
             return self._command(pairs + form)
         if s.is_on("use_hidden_tags"):
-            name, value = self.phone.hidden_tag
+            name, value = self.phone.hidden_tag(path)
             if dict(form).get(name) != value:
                 return self._error(403, "Hidden tag missing")
         return self._act(path, pairs + form, admin) or self._show(path, [], admin)
@@ -153,7 +153,10 @@ class Site:
 
     def _enter_admin_mode(self, password):
         s = self.phone.settings
-        right = s["admin_mode_password"] or s["webserver_admin_password"] or s["http_pass"]
+        right = s["admin_mode_password"]
+        if not right:       # what an empty one means changed with this firmware
+            right = "0000" if self.phone.firmware < (10, 1, 185, 0) else \
+                s["webserver_admin_password"] or s["http_pass"]
         if password == right:
             s.running["admin_mode"] = "on"      # of the whole phone, not of this person
             return self._found("/advanced.htm")
@@ -161,7 +164,7 @@ class Site:
 
     def _change(self, path, pairs, names, admin):
         allowed = None if path in ("/dummy.htm", "/settings.htm") else \
-            pages_module.FORMS.get(path, ("", []))[1] + (["admin_mode"] if admin else [])
+            self.pages.forms().get(path, ("", []))[1] + (["admin_mode"] if admin else [])
         wanted = [(n, v) for n, v in pairs if allowed is None or
                   n.lower().rstrip("0123456789") in allowed or n.lower() in allowed]
         taken = self.phone.settings.change(wanted)
@@ -191,8 +194,9 @@ class Site:
             return Answer(200, simple[path]())
         if path == "/advanced.htm":
             return Answer(200, p.advanced(admin))
-        if path in pages_module.FORMS:
-            title, names = pages_module.FORMS[path]
+        forms = self.pages.forms()
+        if path in forms:
+            title, names = forms[path]
             return Answer(200, p.page(title, p.form(path, names)))
         if path == "/command.htm":
             return Answer(200, p.page("Command", ""))

@@ -5,11 +5,21 @@ import hashlib
 import os
 import ssl
 import subprocess
+import warnings
 
 
 def _run(*words):
     return subprocess.run(["openssl", *words], check=True, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL).stdout
+
+
+# Phones of these models have no certificate of their own; all of them show this one.
+SHARED_MODELS = ("300", "320", "360", "370")
+SHARED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shared-300.pem")
+
+
+def is_shared(model):
+    return model.lower().replace("snom", "") in SHARED_MODELS
 
 
 def make(directory, mac, number, rsa=False):
@@ -31,9 +41,18 @@ def pin(cert):
     return hashlib.sha256(base64.b64decode(body)).hexdigest()
 
 
+VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1,
+            "1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
 def context(cert, key, newest="1.2"):
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ctx.minimum_version = ssl.TLSVersion.TLSv1_2
-    ctx.maximum_version = ssl.TLSVersion.TLSv1_3 if newest == "1.3" else ssl.TLSVersion.TLSv1_2
+    old = newest in ("1.0", "1.1")
+    with warnings.catch_warnings():     # old versions are the point
+        warnings.simplefilter("ignore", DeprecationWarning)
+        ctx.minimum_version = ssl.TLSVersion.TLSv1 if old else ssl.TLSVersion.TLSv1_2
+        ctx.maximum_version = VERSIONS[newest]
+    if old:
+        ctx.set_ciphers("ALL:@SECLEVEL=0")
     ctx.load_cert_chain(cert, key)
     return ctx

@@ -5,11 +5,14 @@ POST /reset               numbers to zero, switches to their defaults, lock and 
 POST /switch  {name: value}     POST /set {setting: value}     GET /settings
 POST /certificate         a new key and certificate; answers with the new pin
 POST /close               drops every open connection
-POST /reboot"""
+POST /reboot              POST /factory-reset
+POST /pull                the phone fetches its settings now; answers with what came of it"""
 
 import http.server
 import json
 import threading
+
+from . import provisioning
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -63,6 +66,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             phone.close_connections()
         elif self.path == "/reboot":
             phone.reboot()
+        elif self.path == "/factory-reset":
+            phone.factory_reset()
+        elif self.path == "/pull":
+            return provisioning.pull(phone)
         else:
             raise ValueError("no such action: " + self.path)
         return {"ok": True}

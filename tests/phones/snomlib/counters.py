@@ -17,7 +17,7 @@ class Counters:
             self.numbers = dict.fromkeys((
                 "requests", "unauthorized", "failed_logins", "stale", "locked_out", "garbled",
                 "handshakes_full", "handshakes_resumed", "handshakes_failed", "connections",
-                "plain_requests", "bad_requests", "reboots", "refused_connections"), 0)
+                "plain_requests", "bad_requests", "reboots", "refused_connections", "remote"), 0)
             self.peak_open = self.open_now
             self.in_flight = set()
             self.peak_in_flight = 0

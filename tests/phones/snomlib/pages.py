@@ -34,7 +34,14 @@ FORMS = {
                                             "action_onhook_url", "action_missed_url"]),
     "/update.htm": ("Software Update", ["update_policy"]),
 }
+SECURITY = "/advanced_security.htm"     # a placeholder: the real name is drawn at each start
 ADVANCED = [p for p in FORMS if p.startswith("/advanced_")]
+# What is chosen from a list, and what has one button for each value.
+SELECTS = {"http_scheme": [("off", "Basic"), ("on", "Digest")],
+           "webserver_type": [("http", "HTTP only"), ("https", "HTTPS only"),
+                              ("http_https", "HTTP and HTTPS"), ("off", "off")]}
+RADIOS = ("use_hidden_tags", "restrict_uri_queries", "admin_mode", "enable_keyboard_lock",
+          "keyboard_lock", "allow_sip_settings", "filter_registrar")
 LINKS = [("/", "Home"), ("/adr.htm", "Directory"), ("/prefs.htm", "Preferences"),
          ("/line_login.htm?l=1", "Identity 1"), ("/advanced.htm", "Advanced"),
          ("/action.htm", "Action URLs"), ("/settings.htm", "Settings"), ("/log.htm", "SIP log"),
@@ -102,23 +109,48 @@ class Pages:
             items.append('<a href="%s">%s</a>' % (esc(href), esc(text)))
         return '<div id="menu">%s</div>' % " | ".join(items)
 
-    def tag(self):
+    def forms(self):
+        """path -> (title, settings), with this start's name of the security page."""
+        return {self.phone.security_path if path == SECURITY else path: form
+                for path, form in FORMS.items()}
+
+    def tag(self, path):
         if not self.phone.settings.is_on("use_hidden_tags"):
             return ""
-        name, value = self.phone.hidden_tag
+        name, value = self.phone.hidden_tag(path)
         return '<input type="hidden" name="%s" value="%s">' % (name, value)
 
+    def control(self, name):
+        """The control of one setting; what was provisioned read-only cannot be changed."""
+        value, fixed = self.phone.settings.shown(name), self.phone.settings.perm(name) == "R"
+        options = SELECTS.get(name)
+        if options:
+            rows = "".join('<option value="%s"%s>%s</option>'
+                           % (esc(v), " selected" if v == value else "", esc(text))
+                           for v, text in options)
+            return '<select name="%s"%s>%s</select>' % (name, " disabled" if fixed else "", rows)
+        if name in RADIOS and value in ("on", "off"):
+            return "".join('<input type="radio" name="%s" value="%s"%s%s> %s'
+                           % (name, v, " checked" if v == value else "",
+                              " disabled" if fixed else "", v) for v in ("on", "off"))
+        kind = "password" if name.endswith(("pass", "_pw", "password", "_confirm")) else "text"
+        return '<input type="%s" name="%s" value="%s"%s>' % (
+            kind, esc(name), esc(value), " readonly" if fixed else "")
+
     def form(self, path, names):
-        rows = []
-        for name in names:
-            kind = "password" if name.endswith(("pass", "_pw", "password", "_confirm")) else "text"
-            value = self.phone.settings.shown(name)
-            rows.append('<tr><td>%s</td><td><input type="%s" name="%s" value="%s"></td></tr>'
-                        % (esc(name), kind, esc(name), esc(value)))
+        rows = "".join("<tr><td>%s</td><td>%s</td></tr>" % (esc(name), self.control(name))
+                       for name in names if name in self.phone.settings.factory or
+                       name in self.phone.settings.running)
         return ('<form method="post" action="%s">%s<table>%s</table>'
                 '<input type="submit" name="Settings" value="Apply">'
                 '<input type="submit" name="Settings" value="Save"></form>'
-                % (esc(path.lstrip("/")), self.tag(), "".join(rows)))
+                % (esc(path.lstrip("/")), self.tag(path), rows)) + self.restart_form(path)
+
+    def restart_form(self, path):
+        if path not in ("/advanced_network.htm", "/advanced_update.htm"):
+            return ""
+        return ('<form method="post" action="%s">%s<input type="submit" name="CONFIRM_REBOOT" '
+                'value="Reboot"></form>' % (path.lstrip("/"), self.tag(path)))
 
     def home(self):
         assets = "".join('<script src="%s"></script>' % a if a.endswith(".js") else
@@ -133,7 +165,7 @@ class Pages:
         if not self.phone.auth.required() and not self.phone.settings.is_on("ignore_security_warning"):
             warning = '<p class="warning">HTTP password not set!</p>'
         dial = ('<form method="post" action="index.htm">%s<input name="NUMBER">'
-                '<input type="submit" name="DIAL" value="Dial"></form>' % self.tag())
+                '<input type="submit" name="DIAL" value="Dial"></form>' % self.tag("/index.htm"))
         return self.page("Welcome to Your Phone!", warning + dial + assets + "".join(calls))
 
     def framed(self):
@@ -152,15 +184,16 @@ class Pages:
         if not admin:
             return self.page("Advanced", '<form method="post" action="advanced.htm">%s'
                              'Administrator password: <input type="password" name="ADMIN_PASSWORD">'
-                             '<input type="submit" value="Enter"></form>' % self.tag())
-        links = "".join('<li><a href="%s">%s</a></li>' % (p.lstrip("/"), FORMS[p][0])
-                        for p in ADVANCED)
+                             '<input type="submit" value="Enter"></form>' % self.tag("/advanced.htm"))
+        forms = self.forms()
+        links = "".join('<li><a href="%s">%s</a></li>' % (p.lstrip("/"), forms[p][0])
+                        for p in forms if p.startswith("/advanced_"))
         return self.page("Advanced", "<ul>%s</ul>" % links + self.form(
             "/advanced.htm", ["admin_mode"]))
 
     def reboot_question(self):
         return self.page("Reboot", '<form method="post" action="confirm.htm">%s'
-                         '<input type="submit" name="REBOOT" value="Yes"></form>' % self.tag())
+                         '<input type="submit" name="REBOOT" value="Yes"></form>' % self.tag("/confirm.htm"))
 
     def directory(self):
         rows = "".join("<tr><td>%s</td><td>%s</td></tr>" % (esc(n), esc(c))
@@ -173,7 +206,7 @@ class Pages:
         for name in sorted(s.running):
             if only_changed and s.running[name] == s.factory.get(name, ""):
                 continue
-            perm = "R" if name in ("http_pass", "http_user", "webserver_type") else "RW"
+            perm = s.perm(name)
             rows.append('<%s perm="%s">%s</%s>' % (name, perm, esc(s.shown(name)), name))
         return ('<?xml version="1.0" encoding="utf-8"?>\n<settings><phone-settings e="2">\n%s\n'
                 '</phone-settings></settings>\n' % "\n".join(rows)).encode()

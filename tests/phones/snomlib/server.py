@@ -1,11 +1,13 @@
 """The phone: listeners, one thread a connection, one exchange after the other."""
 
+import hmac
 import secrets
 import socket
 import threading
 import time
 
-from . import actions, auth, certificate, counters, faults, settings, switches, wire
+from . import (actions, auth, certificate, counters, faults, provisioning, settings, switches,
+               wire)
 
 
 class Phone:
@@ -17,16 +19,20 @@ class Phone:
         self.auth = auth.Authenticator(self.settings, self.switches)
         self.site = actions.Site(self)
         self.counters = counters.Counters()
-        self.hidden_tag = ("tag" + secrets.token_hex(4), secrets.token_hex(16))
+        self._manners_of_model()
+        self.draw_names()
         self.calls = {"dialed": ["030123456", "101"], "missed": ["0171555"], "received": ["102"]}
         self.book = [("Reception", "101"), ("Storage", "102"), ("Laboratory", "103")]
         self.newest_tls, self.rsa = newest_tls, rsa
         self.cert_number = 0
+        if cert is None and certificate.is_shared(model):
+            cert = (certificate.SHARED, certificate.SHARED)
         self.cert, self.key = cert or certificate.make(directory, mac, 0, rsa)
         self.tls = certificate.context(self.cert, self.key, newest_tls)
         self.lock = threading.Lock()
         self.links = set()
         self.listeners = {}
+        self.closed_at = {}
         self.born = time.monotonic()
         self.booting_until = 0.0
         self.service_until = 0.0
@@ -47,7 +53,26 @@ class Phone:
     def state(self):
         return {"lock_failures": self.auth.lock.failures, "locked": self.auth.lock.locked(),
                 "service_mode": time.monotonic() < self.service_until,
-                "boot": self.settings.boot, "calls": self.calls, "hidden_tag": self.hidden_tag}
+                "boot": self.settings.boot, "calls": self.calls,
+                "booting": time.monotonic() < self.booting_until,
+                "hidden_tag": self.hidden_tag("/prefs.htm"), "security_path": self.security_path,
+                "perms": self.settings.perms, "stored": self.settings.stored,
+                "model": self.model, "firmware": self.firmware_text()}
+
+    def _manners_of_model(self):
+        if certificate.is_shared(self.model):
+            self.switches["plain_answer"] = "403"
+
+    def draw_names(self):
+        """What no client can know beforehand: hidden tags, and where the security page is."""
+        self.tag_secret = secrets.token_bytes(16)
+        self.security_path = "/advanced_%s.htm" % secrets.token_hex(3)
+
+    def hidden_tag(self, path):
+        """(name, value) of the tag that this page's form must bring back."""
+        path = "/index.htm" if path == "/" else path
+        digest = hmac.new(self.tag_secret, path.encode(), "sha256").hexdigest()
+        return "t" + digest[:8], digest[8:40]
 
     def note(self, kind, text):
         self.counters.note(kind, text)
@@ -84,29 +109,41 @@ class Phone:
             if self.switches["fault"] and self.switches["fault"] not in faults.FAULTS:
                 raise ValueError("no such fault: " + self.switches["fault"])
             self.fault_left = self.switches["fault_count"] or -1
-        if "refuse" in values:
-            self._open_or_close("https", not values["refuse"])
+        self._open_what_is_served()
+
+    def _open_what_is_served(self):
+        """Which listeners are there at all: switches, and what the last boot found."""
+        served = self.settings.boot["webserver_type"]
+        closed = self.switches["plain_answer"] == "closed"
+        off = closed and served == "off"
+        if "https" in self.listeners:
+            self._open_or_close("https", not self.switches["refuse"] and not off and
+                                not (closed and served == "http"))
+        if "http" in self.listeners:
+            self._open_or_close("http", not (closed and served in ("https", "off")))
 
     def reset(self):
-        refused = self.switches["refuse"]
         self.switches.reset()
-        if refused:
-            self._open_or_close("https", True)
+        self._manners_of_model()
+        self._open_what_is_served()
         self.auth.lock = auth.Lock(self.switches)
         self.auth.nonces = auth.Nonces(self.switches)
         self.service_until = self.booting_until = 0.0
         self.counters.clear()
 
-    def reboot(self):
+    def reboot(self, pull=True):
         self.counters.add("reboots")
         self.booting_until = time.monotonic() + self.switches["reboot_ms"] / 1000
         self.settings.boot_up()
         self.auth.nonces = auth.Nonces(self.switches)
         self.auth.lock = auth.Lock(self.switches)
         self.service_until = 0.0
-        self.hidden_tag = ("tag" + secrets.token_hex(4), secrets.token_hex(16))
+        self.draw_names()
         self.born = time.monotonic()
         self.close_connections()
+        self._open_what_is_served()
+        if pull and self.switches["pull_at_boot"]:
+            provisioning.pull(self)
 
     def factory_reset(self):
         self.settings.factory_reset()
@@ -143,12 +180,12 @@ class Phone:
     def _open_or_close(self, kind, is_open):
         sock = self.listeners[kind]
         if not is_open and sock.fileno() >= 0:
-            self.closed_at = sock.getsockname()[:2]
+            self.closed_at[kind] = sock.getsockname()[:2]
             sock.shutdown(socket.SHUT_RDWR)
             sock.close()
             self.close_connections()
         elif is_open and sock.fileno() < 0:
-            self.listen(kind, *self.closed_at)
+            self.listen(kind, *self.closed_at[kind])
 
     def _accept(self, kind, sock):
         while True:
@@ -159,6 +196,10 @@ class Phone:
             threading.Thread(target=self._connection, args=(kind, peer), daemon=True).start()
 
     def _connection(self, kind, sock):
+        if kind == "remote":        # port 1800 of old firmware: open, and that is all that is known
+            self.counters.add("remote")
+            sock.close()
+            return
         self.counters.opened()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self.lock:
@@ -179,8 +220,11 @@ class Phone:
 
     def _admit(self, kind, link):
         most = self.switches["max_connections"]
-        if time.monotonic() < self.booting_until or (most and len(self.links) > most):
+        booting_s = self.booting_until - time.monotonic()
+        if booting_s > 0 or (most and len(self.links) > most):
             self.counters.add("refused_connections")
+            if booting_s > 0 and self.switches["boot_answer"] == "hang":
+                time.sleep(booting_s)
             return False
         served = self.settings.boot["webserver_type"]
         if served == "off" or (kind == "https" and served == "http"):

@@ -53,12 +53,21 @@ DEFAULTS = {
     "user_outbound": "", "user_srtp": "on", "user_ringer": "Ringer1", "user_mailbox": "",
     "codec_priority_list": "g722,pcmu,pcma", "vlan_id": "", "dhcp": "on", "dns_domain": "",
     "ip_adr": "", "netmask": "", "gateway": "", "sip_port": "", "tos_sip": "160", "tos_rtp": "160",
+    "auto_reboot_on_setting_change": "off",
     "log_level": "5", "syslog_server": "", "pcap_on_bootup": "off",
 }
 DEFAULTS.update({"action_%s_url" % event: "" for event in ACTION_EVENTS})
 
 SECRETS = frozenset(name for name in DEFAULTS if re.search(
     r"pass(word|wd)?(_confirm)?$|_pw$|secret$|webserver_cert$", name))
+
+# Names that firmware below this one does not have.
+SINCE = {"webserver_user_name": (10,), "webserver_user_password": (10,),
+         "webserver_admin_name": (10,), "webserver_admin_password": (10,),
+         "encrypt_secrets": (8, 7, 5), "allow_sip_settings": (8, 7, 3),
+         "allow_sip_xml_action": (8, 7, 4, 7)}
+
+MASK = "********"       # shown instead of a secret; posted back it changes nothing
 
 # These are read once at boot; a change waits for the next one.
 AT_BOOT = ("webserver_type", "http_port", "https_port", "webserver_cert")
@@ -72,23 +81,42 @@ class Settings:
     """`running` is what the phone does, `stored` what survives a restart."""
 
     def __init__(self, firmware, initial):
-        self.factory = dict(DEFAULTS)
+        self.factory = {name: value for name, value in DEFAULTS.items()
+                        if firmware >= SINCE.get(name, ())}
         if firmware < (10, 1, 185, 0):
             self.factory["admin_mode_password"] = "0000"
         self.stored = dict(self.factory)
         for name, value in initial.items():
             self.stored[name] = value
+        self.perms = {}             # name -> flag of the last provisioning
+        self.stored_perms = {}
+        self.by_user = set()        # changed by a person since the last provisioning
         self.running = dict(self.stored)
         self.boot = {}
         self.boot_up()
 
     def boot_up(self):
         self.running = dict(self.stored)
-        self.boot = {name: self.running[name] for name in AT_BOOT}
+        self.perms = dict(self.stored_perms)
+        self.boot = {name: self.running.get(name, "") for name in AT_BOOT}
+
+    def waits_for_boot(self):
+        return any(self.running.get(name, "") != value for name, value in self.boot.items())
 
     def factory_reset(self):
         self.stored = dict(self.factory)
+        self.stored_perms = {}
+        self.by_user = set()
         self.boot_up()
+
+    def has(self, name):
+        """Does this firmware have the setting?"""
+        base = name if name in DEFAULTS else re.sub(r"[0-9]+$", "", name)
+        return self.known(name) and (base in self.factory or base in self.running)
+
+    def perm(self, name):
+        """"R", "RW" or "!"; settings that nobody provisioned are the user's."""
+        return self.perms.get(name, "!")
 
     def __getitem__(self, name):
         return self.running.get(name, "")
@@ -102,16 +130,38 @@ class Settings:
         return name in DEFAULTS or re.sub(r"[0-9]+$", "", name) in DEFAULTS
 
     def change(self, values):
-        """Apply name/value pairs as a form or the query interface does; returns the names taken."""
+        """Apply name/value pairs as a form or the query interface does; returns the names taken.
+        What was provisioned read-only stays; a password of administrators needs its confirmation;
+        the stars that stand for a secret change nothing."""
         lower = {name.lower(): value for name, value in values}
         taken = []
         for name, value in lower.items():
-            if not self.known(name) or name == "admin_mode_password_confirm":
+            if not self.has(name) or name == "admin_mode_password_confirm":
+                continue
+            if self.perm(name) == "R" or (name in SECRETS and value == MASK):
                 continue
             if name == "admin_mode_password" and \
-                    lower.get("admin_mode_password_confirm", value) != value:
+                    lower.get("admin_mode_password_confirm") != value:
                 continue
+            if self.running.get(name) != value:
+                self.by_user.add(name)
             self.running[name] = value
+            taken.append(name)
+        return taken
+
+    def provision(self, rows):
+        """(name, perm, value) of a settings file; saved at once. "!" leaves alone what a person
+        changed. Returns the names taken."""
+        taken = []
+        for name, perm, value in rows:
+            if not self.has(name):
+                continue
+            if perm == "!" and name in self.by_user:
+                continue
+            self.by_user.discard(name)
+            self.perms[name] = self.stored_perms[name] = perm
+            if name != "admin_mode_password_confirm":
+                self.running[name] = self.stored[name] = value
             taken.append(name)
         return taken
 
@@ -120,7 +170,7 @@ class Settings:
 
     def shown(self, name):
         if name in SECRETS and self.running.get(name) and self.is_on("encrypt_secrets"):
-            return "********"
+            return MASK
         return self.running.get(name, "")
 
     def text_dump(self, only_changed=False):
@@ -128,6 +178,6 @@ class Settings:
         for name in sorted(self.running):
             if only_changed and self.running[name] == self.factory.get(name, ""):
                 continue
-            flag = "&" if name in ("http_pass", "http_user", "webserver_type") else "!"
+            flag = {"R": "&"}.get(self.perm(name), "!")    # RW is shown as "!" as well
             lines.append("%s%s: %s" % (name, flag, self.shown(name)))
         return lines

@@ -32,10 +32,14 @@ DEFAULTS = {
     "version": "HTTP/1.1",
     "location": "path",         # or "absolute": how a Location is written
     "header": [],               # extra lines "Name: value" on every answer that needs a login
-    "plain_answer": "307",      # an https-only phone on its http port: "307", "403" or "refuse"
+    "plain_answer": "307",      # an https-only phone on its http port: "307", "403", "refuse"
+                                # (hangs up) or "closed" (nobody listens)
     "ms": 0,                    # per request
     "handshake_ms": 0,          # per TLS handshake
-    "reboot_ms": 200,
+    "reboot_ms": 200,           # silence while the phone starts
+    "boot_answer": "close",     # what connections get meanwhile: "close" or "hang"
+    "pull_at_boot": False,      # the phone fetches its settings at each start
+    "server_ca": "",            # file: what the phone checks its setting server with
     "pcap_bytes": 4096,         # length of /trace.pcap
     # faults: see faults.py
     "fault": "",
