@@ -348,7 +348,7 @@ void respond_copy(struct exchange *x) {
     put_status_line(&out, x->status);
     put_common(x, &out, false);
     put_copy_caching(x, &out);
-    outbuf_put(&out, STR("Content-Security-Policy: frame-ancestors 'self'\r\n"));
+    put_content_policy(x, &out);
     if (!held) {
         hdrfilter_response(copy->headers, copy->header_count, &x->hdr_site, &out);
         outbuf_put(&out, STR("Content-Length: "));

@@ -184,6 +184,7 @@ def kinds():
         ("bob", "GET", "/phone/101/", 200),
         ("bob", "HEAD", "/phone/101/", 200),
         ("bob", "GET", "/phone/101/img/logo.png", 200),
+        ("bob", "GET", "/phone/101/img/logo.png", 200),     # a kept copy
         ("bob", "GET", "/phone/101/settings.htm", 403),
         ("bob", "POST", "/phone/101/", 403),
         ("bob", "GET", "/phone/101/%zz", 400),
