@@ -97,8 +97,8 @@ class AssetPhone:
     def new_identity(self):
         """Another key from the next connection on."""
         self.number += 10
-        self.context = certificate.context(
-            *certificate.make(str(self.directory), "asset", self.number))
+        made = certificate.make(str(self.directory), "asset", self.number)
+        self.context, self.pin = certificate.context(*made), certificate.pin(made[0])
 
     def close_connections(self):
         with self.lock:

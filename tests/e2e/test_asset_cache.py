@@ -455,6 +455,21 @@ def test_another_key_or_name_of_the_phone_drops_them(make, phone, sign_in):
     assert s.get(CSS).body == BODY and phone.count("/a.css") == 3
 
 
+def test_no_copy_stands_in_for_a_phone_that_is_another_one(make, phone, sign_in):
+    gate = make()
+    gate.rewrite(phones=(dict(phone.entry(), id="105", tls={"pin_sha256": [phone.pin]}),))
+    gate.reload()
+    s = sign_in(gate, "bob")
+    warm(s)
+    assert s.get(CSS).all("etag")
+    phone.new_identity()
+    phone.close_connections()
+    time.sleep(0.2)
+    assert s.get("/phone/105/index.htm").status == 502
+    gate.record(reason="phone_pin_mismatch")
+    assert s.get(CSS).status == 502
+
+
 def test_a_rejected_password_drops_them(make, phone, sign_in):
     gate = make()
     s = sign_in(gate, "bob")
@@ -501,6 +516,48 @@ def test_a_smaller_limit_counts_from_the_reload(make, phone, sign_in):
     gate.rewrite(asset_cache={"bytes": 16777216})
     gate.reload()
     wait_for(lambda: s.get(CSS).all("etag") != [], 3, "the cache is on")
+
+
+# --- people who leave -----------------------------------------------------------------------------
+
+def test_who_leaves_before_the_end_leaves_no_copy(make, phone, sign_in):
+    gate = make()
+    s = sign_in(gate, "bob")
+    assert s.get("/phone/105/index.htm").status == 200
+    phone.delay_s = 0.4
+    s.client.send(head("GET", CSS, s.host, [s.digest.header("GET", CSS)]))
+    wait_for(lambda: phone.count("/a.css") == 1, 3, "the phone is asked")
+    s.close()
+    last(gate, reason="client_gone", cache="miss")
+    phone.delay_s = 0.0
+    warm(sign_in(gate, "bob"))
+    assert phone.count("/a.css") == 2
+
+
+def test_who_leaves_in_the_middle_of_a_copy(make, phone, sign_in):
+    gate = make({"object_bytes": 4194304})
+    phone.pages["/big.png"] = Page(b"x" * 4194304, "image/png")
+    s = sign_in(gate, "bob", timeout=30)
+    assert len(s.get("/phone/105/big.png").body) == 4194304
+    for _ in range(3):
+        slow = sign_in(gate, "bob", receive_buffer=4096)
+        slow.get("/phone/105/index.htm")
+        target = "/phone/105/big.png"
+        slow.client.send(head("GET", target, slow.host, [slow.digest.header("GET", target)]))
+        time.sleep(0.1)
+        slow.close()
+    gate.record(path="/big.png", cache="hit", reason="client_gone", outcome="failed")
+    assert len(s.get("/phone/105/big.png").body) == 4194304
+    assert phone.count("/big.png") == 1
+
+
+def test_the_profiles_policy_for_pages_goes_along(make, phone, sign_in):
+    gate = make(profile=lambda t: "content_security_policy = \"script-src 'self'\";\n" + t)
+    s = sign_in(gate, "bob")
+    want = warm(s).all("content-security-policy")
+    assert len(want) == 1 and "script-src 'self'" in want[0]
+    assert s.get(CSS).all("content-security-policy") == want
+    assert s.get(CSS, [("If-None-Match", "*")]).all("content-security-policy") == want
 
 
 # --- many at once ---------------------------------------------------------------------------------
