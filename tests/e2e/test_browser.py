@@ -40,6 +40,23 @@ def test_page_with_12_assets(new_gate, new_phone, browse, mode):
     assert len([t for t in targets if t.startswith(("/css/", "/js/", "/img/"))]) == 12
 
 
+def test_the_phone_is_asked_once_for_what_a_page_is_made_of(new_gate, new_phone, browse):
+    """The gate's copies serve the later visits. (This browser, which is told to overlook certificates,
+    keeps nothing itself: the 304 stand in test_asset_cache.)"""
+    phone = new_phone(ms=5)
+    gate = new_gate({"101": phone})
+    b = browse(gate, "bob")
+    for _ in range(4):
+        b.open("https://101.phones.localhost:%d/" % gate.port)
+        assert b.run(WHOLE) == [3, 7, 3]
+        b.open("about:blank")
+    asked = [r["target"] for r in phone.seen()]
+    assets = [t for t in asked if t.startswith(("/css/", "/js/", "/img/"))]
+    assert len(assets) == len(set(assets)) == 12
+    assert asked.count("/") == 4 and len(b.prompts) == 1
+    gate.record(cache="hit", path="/css/main.css")
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_links_of_both_kinds(new_gate, new_phone, browse, mode):
     """Relative ones and ones that start at the root stay on their phone."""
