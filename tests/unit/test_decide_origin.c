@@ -159,6 +159,14 @@ static void one_phones_page_is_another_site_to_the_next(void **state) {
         assert_string_equal(d.reason, rows[i].reason);
         site_deinit(&s);
     }
+    /* Under a name of its own all paths are the phone's. */
+    static const struct asked own = {"GET", "/line.htm?l=1", 0};
+    struct site s;
+    site_init(&s, &site_user_bob);
+    site_header(&s, STR("Referer"), STR("https://101.phones.example.com/phone/102/x.htm"));
+    struct decision d = ask(&s, &own, PHONE);
+    expect(&d, DECIDE_FORWARD, "ok");
+    site_deinit(&s);
 }
 
 /* Without any of the three fields: read, and change only where the grant says so. */
@@ -172,6 +180,7 @@ static void programs_change_only_where_the_grant_says_so(void **state) {
         {&site_user_bob, {"GET", "/index.htm", 0}, "ok", "ok"},
         {&site_user_bob, {"HEAD", "/index.htm", 0}, "ok", "ok"},
         {&site_user_bob, {"GET", "/index.htm?", 0}, "ok", "ok"},
+        {&site_user_bob, {"GET", "/index.htm?&&", 0}, "ok", "scripts_not_allowed"},
         {&site_user_bob, {"GET", "/line.htm", 0}, "ok", "ok"},
         {&site_user_bob, {"GET", "/line.htm?l=1", 0}, "ok", "ok"}, /* listed: harmless */
         {&site_user_bob, {"POST", "/line.htm?l=1", 0}, "ok", "scripts_not_allowed"},
