@@ -21,7 +21,8 @@ struct reading {
     struct html html;
     struct arena *arena;
     struct str wanted;
-    struct form now; /* the form we are in */
+    bool button_wanted; /* `wanted` names a submit button, not a control */
+    struct form now;    /* the form we are in */
     bool in_form;
     bool unsupported; /* the form we are in cannot be sent as a plain one */
     struct form found;
@@ -60,11 +61,13 @@ static enum form_verdict judge(const struct reading *r) {
     const struct form_field *first = NULL;
     for (size_t i = 0; i < r->now.count; i++) {
         const struct form_field *field = &r->now.fields[i];
-        if (!is_control(field->kind) || !str_equal(field->name, r->wanted)) continue;
+        bool holder = r->button_wanted ? field->kind == FORM_SUBMIT : is_control(field->kind);
+        if (!holder || !str_equal(field->name, r->wanted)) continue;
         if (first == NULL) {
             first = field;
             continue;
         }
+        if (r->button_wanted) continue; /* "Apply" and "Save" often have one name */
         bool one_of_several = field->kind == FORM_RADIO || field->kind == FORM_CHECKBOX ||
                               (field->kind == FORM_OPTION && field->group == first->group);
         if (field->kind != first->kind || !one_of_several) return FORM_AMBIGUOUS;
@@ -266,20 +269,30 @@ static enum form_verdict take_tag(struct reading *r, const struct html_tag *tag)
     return area ? add_textarea(r, tag) : add_input(r, tag);
 }
 
-enum form_verdict form_find(struct str page, struct str name, struct arena *arena,
-                            struct form *form) {
-    struct reading r = {.arena = arena, .wanted = name};
+static enum form_verdict read_page(struct reading *r, struct str page, struct form *form) {
     struct html_tag tag;
     enum html_verdict next;
     if (page.len > FORM_PAGE_MAX) return FORM_TOO_BIG;
-    html_init(&r.html, page, arena);
-    while ((next = html_next(&r.html, &tag)) == HTML_TAG) {
-        enum form_verdict verdict = take_tag(&r, &tag);
+    html_init(&r->html, page, r->arena);
+    while ((next = html_next(&r->html, &tag)) == HTML_TAG) {
+        enum form_verdict verdict = take_tag(r, &tag);
         if (verdict != FORM_OK) return verdict;
     }
     if (next == HTML_NO_MEMORY) return FORM_NO_MEMORY;
-    if (next == HTML_MALFORMED || r.in_form) return FORM_MALFORMED;
-    if (!r.has_found) return FORM_NOT_FOUND;
-    *form = r.found;
+    if (next == HTML_MALFORMED || r->in_form) return FORM_MALFORMED;
+    if (!r->has_found) return FORM_NOT_FOUND;
+    *form = r->found;
     return FORM_OK;
+}
+
+enum form_verdict form_find(struct str page, struct str name, struct arena *arena,
+                            struct form *form) {
+    struct reading r = {.arena = arena, .wanted = name};
+    return read_page(&r, page, form);
+}
+
+enum form_verdict form_find_button(struct str page, struct str name, struct arena *arena,
+                                   struct form *form) {
+    struct reading r = {.arena = arena, .wanted = name, .button_wanted = true};
+    return read_page(&r, page, form);
 }

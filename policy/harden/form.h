@@ -57,6 +57,11 @@ struct form {
 MUST_USE enum form_verdict form_find(struct str page, struct str name, struct arena *arena,
                                      struct form *form);
 
+/* The same for a submit button named `name`: forms that ask nothing, such as the one that restarts.
+ */
+MUST_USE enum form_verdict form_find_button(struct str page, struct str name, struct arena *arena,
+                                            struct form *form);
+
 /* Give the control `name` a value as a person would: options, radio buttons and checkboxes can only
  * take values that they offer; a checkbox that does not offer `value` is cleared for "off", "0" and
  * "". False, and nothing changed, where it cannot be done for certain. */

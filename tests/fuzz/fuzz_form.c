@@ -87,6 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct str name = cut > 0 && cut < 16 ? str_part(page, 0, cut) : STR("x");
     if (form_find(page, name, &arena, &form) == FORM_OK) check_form(&form, name);
     arena_reset(&arena);
+    if (form_find_button(page, name, &arena, &form) == FORM_OK) check_form(&form, name);
+    arena_reset(&arena);
     check_links(page, &arena);
     arena_release(&arena);
     return 0;

@@ -68,6 +68,34 @@ static void a_value_that_cannot_be_set_changes_nothing(void **state) {
     arena_release(&arena);
 }
 
+/* The form that restarts a phone has a tag and a button, and stands beside the one with settings.
+ */
+static void a_form_is_found_by_its_button(void **state) {
+    (void)state;
+    struct arena arena;
+    struct form form;
+    struct str page =
+        STR("<form method=post action=a><input type=hidden name=t value=1><input name=x>"
+            "<input type=submit name=Settings value=Apply>"
+            "<input type=submit name=Settings value=Save></form>"
+            "<form method=post action=b><input type=hidden name=t value=2>"
+            "<input type=submit name=CONFIRM_REBOOT value=Reboot></form>");
+    char text[128];
+    struct outbuf out;
+    arena_init(&arena, FORM_ARENA);
+    assert_int_equal(form_find_button(page, STR("CONFIRM_REBOOT"), &arena, &form), FORM_OK);
+    outbuf_init(&out, text, sizeof(text));
+    form_write(&form, form_button(&form, STR("Reboot")), &out);
+    assert_true(str_equal(form.action, STR("b")));
+    assert_true(str_equal(outbuf_str(&out), STR("t=2&CONFIRM_REBOOT=Reboot")));
+    assert_int_equal(form_find_button(page, STR("Settings"), &arena, &form), FORM_OK);
+    assert_int_equal(form_find_button(page, STR("x"), &arena, &form), FORM_NOT_FOUND);
+    assert_int_equal(form_find(page, STR("CONFIRM_REBOOT"), &arena, &form), FORM_NOT_FOUND);
+    page = STR("<form><input type=submit name=a></form><form><input type=submit name=a></form>");
+    assert_int_equal(form_find_button(page, STR("a"), &arena, &form), FORM_AMBIGUOUS);
+    arena_release(&arena);
+}
+
 static void links_lead_where_the_table_says(void **state) {
     (void)state;
     struct vectors v;
@@ -158,6 +186,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forms_are_sent_back_as_the_table_says),
         cmocka_unit_test(a_value_that_cannot_be_set_changes_nothing),
+        cmocka_unit_test(a_form_is_found_by_its_button),
         cmocka_unit_test(links_lead_where_the_table_says),
         cmocka_unit_test(every_link_of_a_page_is_found),
         cmocka_unit_test(limits_hold),
