@@ -168,6 +168,51 @@ class Phone:
         self.process.stdout.close()
 
 
+class Fleet:
+    """Many simulated phones in one process; phone N answers at address(N), all at the same ports."""
+
+    def __init__(self, directory, count, *words):
+        command = [PYTHON, str(SNOM.parent / "many.py"), str(count), "--dir", str(directory), *words]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        line = self.process.stdout.readline()
+        assert line, "the phones did not start"
+        self.info = json.loads(line)
+        self.count, self.pin = count, self.info["pin"]
+
+    @staticmethod
+    def address(number):
+        value = (20 << 16 | 1) + number
+        return "127.%d.%d.%d" % (value >> 16 & 255, value >> 8 & 255, value & 255)
+
+    def url(self, number, kind="https"):
+        port = self.info["port" if kind == "https" else "http_port"]
+        return "%s://%s:%d" % (kind, self.address(number), port)
+
+    def _ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def counters(self):
+        return self._ask("counters")
+
+    def settings(self, number):
+        return self._ask("settings %d" % number)
+
+    def set(self, number, **values):
+        self._ask("set %d %s" % (number, json.dumps(values)))
+
+    def stop(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+
 # --- certificates ------------------------------------------------------------------------------
 
 NAMES = ["gate.localhost", "gate.example.com", "localhost", "*.phones.localhost", "127.0.0.1", "::1"]

@@ -12,7 +12,7 @@ import pytest
 import requests
 from requests.auth import HTTPDigestAuth
 
-from gate import wait_for
+from gate import SLOWER, Fleet, wait_for
 
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS")
 NEW, OLD, V8 = "10.1.190.3", "10.1.184.15", "8.7.5.35"
@@ -384,3 +384,61 @@ def test_the_service_account_reads_settings_in_user_mode(new_phone):
     assert get(phone, "/settings.xml", auth).status_code == 403
     answer = get(phone, "/settings.xml", SERVICE_AUTH)
     assert answer.status_code == 200 and phone.password not in answer.text
+
+
+# --- many of them ------------------------------------------------------------------------------
+
+@pytest.fixture
+def fleet(tmp_path):
+    made = []
+
+    def build(*words):
+        made.append(Fleet(tmp_path, *words))
+        return made[-1]
+    yield build
+    for one in made:
+        one.stop()
+
+
+def test_many_phones_are_whole_phones(fleet):
+    phones = fleet(6, "--http-port", "0", "--states", "hardened,factory,basic",
+                   "--set", "http_pass=pw-{n}")
+    seen = []
+    for n in range(6):
+        with session() as s:
+            answer = s.get(phones.url(n) + "/settings.xml", timeout=5)
+            plain = s.get(phones.url(n, "http") + "/", timeout=5, allow_redirects=False)
+        seen.append((answer.status_code, answer.headers.get("WWW-Authenticate", "")[:6],
+                     plain.status_code))
+    assert seen == 2 * [(401, "Digest", 307), (200, "", 200), (401, "Basic ", 401)]
+    for n, status in ((3, 200), (0, 401)):
+        with session(HTTPDigestAuth("gate", "pw-3")) as s:
+            assert s.get(phones.url(n) + "/info.htm", timeout=5).status_code == status
+    with session() as s:
+        assert "Mac: 000413000004" in s.get(phones.url(4, "http") + "/info.htm", timeout=5).text
+    counters = phones.counters()
+    assert counters["failed_logins"] == counters["most_failed_logins"] == 1
+    phones.set(1, http_user="gate", http_pass="new")
+    assert phones.settings(1)["http_pass"] == "new"
+    with session() as s:
+        assert s.get(phones.url(1) + "/", timeout=5).status_code == 401
+
+
+def test_a_phone_of_many_restarts_and_is_silent(fleet):
+    phones = fleet(2, "--states", "factory")
+    post_url = phones.url(0) + "/confirm.htm"
+    with session() as s, pytest.raises(requests.ConnectionError):
+        s.post(post_url, data={"REBOOT": "Yes"}, timeout=5)
+    with session() as s:
+        assert s.get(phones.url(1) + "/", timeout=5).status_code == 200
+    assert phones.counters()["reboots"] == 1
+
+
+def test_a_thousand_phones_are_cheap(fleet):
+    phones = fleet(1000)
+    begun = time.monotonic()
+    for n in range(0, 1000, 50):
+        with session() as s:
+            assert s.get(phones.url(n) + "/", timeout=5).status_code == 401
+    assert time.monotonic() - begun < 10 * SLOWER
+    assert phones.counters()["handshakes"] == 20

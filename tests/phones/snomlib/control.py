@@ -54,10 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/switch":
             phone.turn(values)
         elif self.path == "/set":
-            phone.settings.running.update(values)
-            phone.settings.stored.update(values)
-            phone.settings.boot.update({k: v for k, v in values.items()
-                                        if k in phone.settings.boot})
+            phone.settings.put(values)
         elif self.path == "/reset":
             phone.reset()
         elif self.path == "/certificate":

@@ -28,7 +28,7 @@ class Phone:
         if cert is None and certificate.is_shared(model):
             cert = (certificate.SHARED, certificate.SHARED)
         self.cert, self.key = cert or certificate.make(directory, mac, 0, rsa)
-        self.tls = certificate.context(self.cert, self.key, newest_tls)
+        self.tls = self._context()
         self.lock = threading.Lock()
         self.links = set()
         self.listeners = {}
@@ -38,6 +38,9 @@ class Phone:
         self.service_until = 0.0
         self.next_link = 0
         self.fault_left = 0
+
+    def _context(self):
+        return certificate.context(self.cert, self.key, self.newest_tls)
 
     # --- state ---------------------------------------------------------------------------------
 

@@ -103,6 +103,12 @@ class Settings:
     def waits_for_boot(self):
         return any(self.running.get(name, "") != value for name, value in self.boot.items())
 
+    def put(self, values):
+        """What a test sets: it holds at once and after a restart."""
+        self.running.update(values)
+        self.stored.update(values)
+        self.boot.update({k: v for k, v in values.items() if k in self.boot})
+
     def factory_reset(self):
         self.stored = dict(self.factory)
         self.stored_perms = {}
