@@ -44,6 +44,13 @@ static bool has(const struct html_tag *tag, const char *attr) {
     return html_attr(tag, attr) != NULL;
 }
 
+/* An odd maxlength lets nothing in: nobody knows what the phone makes of a value. */
+static size_t longest_of(const struct html_tag *tag) {
+    uint64_t longest;
+    if (!has(tag, "maxlength")) return SIZE_MAX;
+    return str_to_u64(value_of(tag, "maxlength"), UINT32_MAX, &longest) ? (size_t)longest : 0;
+}
+
 static bool is_control(enum form_kind kind) {
     return kind != FORM_HIDDEN && kind != FORM_SUBMIT && kind != FORM_OTHER;
 }
@@ -130,6 +137,7 @@ static enum form_verdict add_input(struct reading *r, const struct html_tag *tag
         .on = !has(tag, "disabled") && !pressed && (!ticked || has(tag, "checked")),
         .fixed = has(tag, "disabled") || has(tag, "readonly"),
         .password = str_equal_icase(value_of(tag, "type"), STR("password")),
+        .longest = longest_of(tag),
     };
     return add(r, &field);
 }
@@ -167,7 +175,8 @@ static enum form_verdict add_textarea(struct reading *r, const struct html_tag *
     struct form_field field = {.name = value_of(tag, "name"),
                                .kind = FORM_TEXTAREA,
                                .on = !has(tag, "disabled"),
-                               .fixed = has(tag, "disabled") || has(tag, "readonly")};
+                               .fixed = has(tag, "disabled") || has(tag, "readonly"),
+                               .longest = longest_of(tag)};
     enum form_verdict verdict =
         from_markup(markup_decode(raw, MARKUP_HTML, r->arena, &field.value));
     return verdict == FORM_OK ? add(r, &field) : verdict;

@@ -43,6 +43,8 @@ struct form_field {
     bool fixed;     /* disabled or read-only: it cannot be set */
     bool password;  /* its value is not shown, and what stands there may be a mask */
     uint16_t group; /* of options: one select each */
+    size_t
+        longest; /* what a person could type at most (maxlength), in octets; SIZE_MAX: no limit */
 };
 
 struct form {
@@ -63,7 +65,8 @@ MUST_USE enum form_verdict form_find_button(struct str page, struct str name, st
                                             struct form *form);
 
 /* Give the control `name` a value as a person would: options, radio buttons and checkboxes can only
- * take values that they offer; a checkbox that does not offer `value` is cleared for "off", "0" and
+ * take values that they offer; a text must fit maxlength, or the phone may keep half of a password;
+ * a checkbox that does not offer `value` is cleared for "off", "0" and
  * "". False, and nothing changed, where it cannot be done for certain. */
 MUST_USE bool form_set(struct form *form, struct str name, struct str value);
 

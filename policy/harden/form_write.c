@@ -52,7 +52,7 @@ bool form_set(struct form *form, struct str name, struct str value) {
     }
     if (only == NULL || fixed || offers > 1) return false;
     if (!is_choice(only->kind)) {
-        if (controls != 1 || !text_is_good(value)) return false;
+        if (controls != 1 || value.len > only->longest || !text_is_good(value)) return false;
         only->value = value;
         return true;
     }

@@ -138,6 +138,11 @@ MUST_USE bool harden_judge(const struct harden_rule *rules, size_t count,
                            const struct harden_facts *facts, struct arena *arena,
                            struct harden_report *report);
 
+/* The value that makes a rule hold, for plans, forms and provisioning: written to `out`. False
+ * where none is known here: passwords and PINs (SET), and what the site expects but did not say. */
+MUST_USE bool harden_value(const struct harden_rule *rule, const struct harden_facts *facts,
+                           struct outbuf *out);
+
 /* Is firmware `a` older than `b`? False, with *known false, where one of them has no number. The
  * number is the last word of digits and dots. */
 bool harden_firmware_before(struct str a, struct str b, bool *known);

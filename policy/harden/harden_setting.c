@@ -195,3 +195,30 @@ struct str harden_mend(struct harden_judging *j, const struct harden_rule *rule,
     outbuf_put(&out, STR(", or provision it."));
     return harden_keep(j, outbuf_str(&out));
 }
+
+bool harden_value(const struct harden_rule *rule, const struct harden_facts *facts,
+                  struct outbuf *out) {
+    switch (rule->check) {
+    case HARDEN_EMPTY:
+        return true;
+    case HARDEN_AT_MOST:
+        outbuf_u64(out, rule->at_most);
+        return !out->full;
+    case HARDEN_VALUES:
+        if (facts->wui_off_wanted && rule->probe == HARDEN_PROBE_HTTPS)
+            outbuf_put(out, STR("off"));
+        else
+            outbuf_put(out, rule->values[0]);
+        return !out->full;
+    case HARDEN_EXPECTED:
+        for (size_t i = 0; i < facts->expected_count; i++) {
+            if (!str_equal(facts->expected[i].setting, rule->setting)) continue;
+            outbuf_put(out, facts->expected[i].value);
+            return !out->full;
+        }
+        return false;
+    case HARDEN_SET:
+        break;
+    }
+    return false;
+}

@@ -362,6 +362,44 @@ static void an_empty_list_holds_nothing(void **state) {
     arena_release(&arena);
 }
 
+/* What harden_value gives, set on a phone, is what the same rule then finds good. */
+static void the_value_of_a_rule_makes_it_hold(void **state) {
+    (void)state;
+    static char page[16384];
+    size_t len = 0, given = 0;
+    const struct harden_expect expected[] = {
+        {STR("setting_server"), STR("https://p.example.com/")}};
+    for (int off = 0; off < 2; off++) {
+        struct harden_facts facts = {
+            .expected = expected, .expected_count = 1, .wui_off_wanted = off == 1};
+        struct harden_report report;
+        struct arena arena;
+        struct dump dump;
+        len = given = 0;
+        for (size_t i = 0; i < snom->harden_count; i++) {
+            char value[64];
+            struct outbuf out;
+            outbuf_init(&out, value, sizeof(value));
+            bool known = harden_value(&snom->harden[i], &facts, &out);
+            assert_true(!known || snom->harden[i].check != HARDEN_SET);
+            if (!known || str_find(snom->harden[i].setting, '*', 0) < snom->harden[i].setting.len)
+                continue;
+            given++;
+            len += (size_t)snprintf(page + len, sizeof(page) - len, "%.*s&: %.*s\n",
+                                    STR_ARG(snom->harden[i].setting), STR_ARG(outbuf_str(&out)));
+        }
+        arena_init(&arena, DUMP_ARENA);
+        assert_int_equal(dump_read((struct str){page, len}, &arena, &dump), DUMP_OK);
+        facts.settings = &dump;
+        assert_true(harden_judge(snom->harden, snom->harden_count, &facts, &arena, &report));
+        for (size_t i = 0; i < report.count; i++)
+            assert_int_not_equal(report.findings[i].state, HARDEN_FAILS);
+        assert_int_equal(report.steps[2], HARDEN_UNKNOWN); /* its password is not known here */
+        assert_true(given > 20);
+        arena_release(&arena);
+    }
+}
+
 static void without_memory_nothing_is_said(void **state) {
     (void)state;
     struct harden_facts facts = {.tls = HARDEN_TLS_1_3};
@@ -404,6 +442,7 @@ int main(void) {
         cmocka_unit_test(the_list_names_what_every_secret_is),
         cmocka_unit_test(firmware_is_compared_by_its_numbers),
         cmocka_unit_test(an_empty_list_holds_nothing),
+        cmocka_unit_test(the_value_of_a_rule_makes_it_hold),
         cmocka_unit_test(without_memory_nothing_is_said),
         cmocka_unit_test(one_rule_gives_so_many_findings),
     };
