@@ -310,6 +310,25 @@ def test_a_file_that_is_none_changes_nothing(factory, setting_server, body):
     assert dict(after, setting_server="") == dict(before, setting_server="")
 
 
+def test_the_phone_shows_its_certificate_where_it_is_asked(factory, ca, setting_server):
+    """Over TLS: the server wants the phone's own certificate, and the phone checks the server's."""
+    phone = factory()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(ca) + "/gate.crt", str(ca) + "/gate.key")
+    context.load_verify_locations(phone.info["cert"])
+    context.verify_mode = ssl.CERT_REQUIRED
+    setting_server.server.socket = context.wrap_socket(setting_server.server.socket,
+                                                       server_side=True)
+    setting_server.url = setting_server.url.replace("http://127.0.0.1", "https://localhost")
+    setting_server.rows = [("language", "RW", "Norsk")]
+    stranger = factory()
+    assert not setting_server.pull(stranger)["ok"]
+    phone.set(tls_server_authentication="on")
+    assert not setting_server.pull(phone)["ok"]     # an authority it does not know
+    phone.switch(server_ca=str(ca) + "/ca.crt")
+    assert setting_server.pull(phone)["ok"] and phone.settings()["language"] == "Norsk"
+
+
 def test_the_phone_pulls_at_each_start(factory, setting_server):
     phone = factory(pull_at_boot=True)
     phone.set(setting_server=setting_server.url + "{mac}.xml")
