@@ -164,6 +164,7 @@ static bool is_unneeded(struct phone_exchange *px) {
 static void got_slot(struct phone_exchange *px) {
     px->has_slot = true;
     px->times.queue_ms = (int64_t)(worker_now(px->worker) - px->started_ms);
+    if (px->request.changes) phone_note_change(px->phone);
     if (phone_login_stopped(px->phone, px->request.account, worker_epoch_ms(px->worker)))
         px_fail(px, "phone_credentials_rejected");
     else
@@ -258,7 +259,6 @@ struct phone_exchange *phone_exchange_new(struct worker *w, struct phone *phone,
 }
 
 void phone_exchange_start(struct phone_exchange *px) {
-    if (px->request.changes) phone_note_change(px->phone);
     if (phone_login_stopped(px->phone, px->request.account, worker_epoch_ms(px->worker))) {
         px_fail(px, "phone_credentials_rejected");
         return;

@@ -27,7 +27,7 @@ struct phone_request {
     bool head_request;
     bool plain; /* GET or HEAD without query and body: may be sent without credentials, and twice */
     bool changes;      /* may change something at the phone: copies of its answers are worth nothing
-                          from when it waits until it is over */
+                          from when it is sent until it is over */
     bool keep_alive;   /* send "Connection: keep-alive" */
     struct str target; /* copied */
     struct str fields; /* "Name: value\r\n"..., copied */

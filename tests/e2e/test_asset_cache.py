@@ -29,14 +29,14 @@ def phone(tmp_path):
 @pytest.fixture
 def make(new_gate, phone, tmp_path):
     """A gate in front of the phone; `cache` changes the group asset_cache, `profile` the text of the
-    profile."""
-    def start(cache=None, profile=lambda text: text, grants=None, **config):
+    profile, `entry` the phone's."""
+    def start(cache=None, profile=lambda text: text, grants=None, entry=(), **config):
         text = (ROOT / "policy" / "profiles" / "snom.cfg").read_text()
         (tmp_path / "asset.cfg").write_text(profile(text))
         if grants is None:
             grants = ({"users": ["alice"], "role": "admin", "phones": ["*"]},
                       {"users": ["bob", "Jäsøn Doe"], "role": "user", "phones": ["105"]})
-        g = new_gate({"105": phone.entry()}, start=False, profiles_dir=tmp_path, grants=grants,
+        g = new_gate({"105": dict(phone.entry(), **dict(entry))}, start=False, profiles_dir=tmp_path, grants=grants,
                      **({"asset_cache": cache} if cache else {}), **config)
         g._secret("secrets/asset", "stored-password\n")
         return g.start()
@@ -193,9 +193,7 @@ def test_accounts_have_copies_of_their_own(make, phone, sign_in):
 
 
 def test_people_of_one_account_share_a_copy_by_path_and_by_host(make, phone, sign_in):
-    gate = make()
-    gate.rewrite(phones=(dict(phone.entry(), id="105", host="105.phones.localhost"),))
-    gate.reload()
+    gate = make(entry={"host": "105.phones.localhost"})
     warm(sign_in(gate, "bob"))
     asked = phone.count("/a.css")
     assert sign_in(gate, "Jäsøn Doe").get(CSS).body == BODY
@@ -456,9 +454,7 @@ def test_another_key_or_name_of_the_phone_drops_them(make, phone, sign_in):
 
 
 def test_no_copy_stands_in_for_a_phone_that_is_another_one(make, phone, sign_in):
-    gate = make()
-    gate.rewrite(phones=(dict(phone.entry(), id="105", tls={"pin_sha256": [phone.pin]}),))
-    gate.reload()
+    gate = make(entry={"tls": {"pin_sha256": [phone.pin]}})
     s = sign_in(gate, "bob")
     warm(s)
     assert s.get(CSS).all("etag")
