@@ -59,6 +59,8 @@ struct profile {
     size_t rule_count;
     const struct harden_rule *harden; /* what a hardened phone looks like; none: nobody knows */
     size_t harden_count;
+    struct str restart_setting; /* "on" at the head of a provisioning file: the phone restarts where
+                                   something waits for it; empty: there is none */
 };
 
 /* Can what this rule allows change something at the phone? With [ "*" ] nobody looked, so it can.

@@ -192,7 +192,8 @@ struct str harden_mend(struct harden_judging *j, const struct harden_rule *rule,
         outbuf_put(&out, rule->place);
         outbuf_put(&out, STR(")"));
     }
-    outbuf_put(&out, STR(", or provision it."));
+    outbuf_put(&out, STR(", or provision it"));
+    outbuf_put(&out, rule->restart ? STR("; then restart the phone.") : STR("."));
     return harden_keep(j, outbuf_str(&out));
 }
 

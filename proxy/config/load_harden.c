@@ -8,7 +8,7 @@ struct harden_draft {
     size_t value_count, factory_count, model_count;
     uint32_t step, at_most;
     int want, probe, severity, perm;
-    bool secret, optional;
+    bool secret, optional, restart;
 };
 
 enum { WANT_ABSENT = -1 };
@@ -59,6 +59,7 @@ static const struct reader_key harden_keys[] = {
     WORD("perm", perm, perms, PROVISION_R),
     {.name = "secret", .type = READER_BOOL, .offset = AT(secret)},
     {.name = "optional", .type = READER_BOOL, .offset = AT(optional)},
+    {.name = "restart", .type = READER_BOOL, .offset = AT(restart)},
     LIST("factory", factory, factory_count),
     LIST("models", models, model_count),
     TEXT("confirm", confirm, false),
@@ -82,7 +83,7 @@ static enum harden_check read_check(const struct reader *r, const config_setting
     return draft->value_count > 0 ? HARDEN_VALUES : HARDEN_AT_MOST;
 }
 
-static bool name_is_good(struct str name, bool pattern) {
+bool load_setting_is_good(struct str name, bool pattern) {
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
         bool good = ascii_is_alpha(c) || ascii_is_digit(c) || c == '_' || (pattern && c == '*');
@@ -101,7 +102,7 @@ static void check_names(const struct reader *r, const config_setting_t *group,
                  {"differs_from", draft->differs_from}};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         bool pattern = i == 0 && check == HARDEN_EMPTY;
-        if (!name_is_good(names[i].name, pattern))
+        if (!load_setting_is_good(names[i].name, pattern))
             reader_error(r, reader_at(group, names[i].key),
                          "\"%.80s\" is no name of a setting: A-Z a-z 0-9 _%s, at most 64",
                          names[i].name.ptr, pattern ? " *" : "");
@@ -134,6 +135,7 @@ static void load_one(const struct reader *r, const config_setting_t *group,
         .perm = (enum provision_perm)draft.perm,
         .secret = draft.secret,
         .optional = draft.optional,
+        .restart = draft.restart,
         .at_most = draft.at_most,
         .values = draft.values,
         .factory = draft.factory,

@@ -14,7 +14,7 @@ struct profile_draft {
     bool case_insensitive_paths, keep_alive_header;
     const struct str *no_keep_alive, *statics, *roles, *harmless_values;
     size_t no_keep_alive_count, static_count, role_count, harmless_value_count;
-    struct str content_security_policy;
+    struct str content_security_policy, restart_setting;
     const config_setting_t *rules, *harden;
 };
 
@@ -50,6 +50,7 @@ static const struct reader_key profile_keys[] = {
      .count_offset = AT(harmless_value_count)},
     {.name = "content_security_policy", .type = READER_STR, .offset = AT(content_security_policy)},
     {.name = "rules", .type = READER_LIST, .required = true, .offset = AT(rules)},
+    {.name = "restart_setting", .type = READER_STR, .offset = AT(restart_setting)},
     {.name = "harden", .type = READER_LIST, .offset = AT(harden)},
     {.name = NULL},
 };
@@ -115,6 +116,11 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
         .rules = rules,
         .rule_count = count,
     };
+    if (!load_setting_is_good(draft.restart_setting, false))
+        reader_error(r, reader_at(root, "restart_setting"),
+                     "\"%.80s\" is no name of a setting: A-Z a-z 0-9 _, at most 64",
+                     draft.restart_setting.ptr);
+    profile->restart_setting = draft.restart_setting;
     profile->harden = load_harden(r, draft.harden, &profile->harden_count);
     return profile;
 }

@@ -136,6 +136,8 @@ void load_check_patterns(const struct reader *r, const config_setting_t *group, 
 /* harden: the profile's list of settings that are judged and set. NULL for no list. */
 const struct harden_rule *load_harden(const struct reader *r, const config_setting_t *list,
                                       size_t *count);
+/* A name of a phone's setting; `pattern`: '*' may stand in it. */
+bool load_setting_is_good(struct str name, bool pattern);
 /* [a-z0-9_-]{1,32} */
 bool load_role_is_good(struct str role);
 /* What a grant's `allow` may lift. */
