@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
 #include <openssl/sslerr.h>
 
 #include "certs/phone_tls.h"
@@ -302,8 +301,7 @@ static void T10_aes_128_is_offered_first(void **state) {
     assert_string_equal(SSL_get_cipher_list(ssl, 0), "TLS_AES_128_GCM_SHA256");
     /* Behind the three of TLS 1.3. */
     assert_non_null(strstr(SSL_get_cipher_list(ssl, 3), "AES128-GCM"));
-    SSL_free(ssl);
-    phone_tls_free(tls);
+    SSL_free(ssl), phone_tls_free(tls);
 }
 
 /* Resumed three times in a row after one full handshake. */
