@@ -29,6 +29,7 @@ struct loader *loader_new(void) {
     strmap_init(&l->roles, l->key);
     strmap_init(&l->site_roles, l->key);
     strmap_init(&l->groups, l->key);
+    strmap_init(&l->site_rule_names, l->key);
     strmap_init(&l->ca_files, l->key);
     hostport_local_load(&l->local);
     return l;
@@ -44,6 +45,7 @@ void loader_free(struct loader *l) {
     strmap_free(&l->roles);
     strmap_free(&l->site_roles);
     strmap_free(&l->groups);
+    strmap_free(&l->site_rule_names);
     strmap_free(&l->ca_files);
     hostport_local_free(&l->local);
     free(l->profile_list);
@@ -112,6 +114,7 @@ void load_access(struct loader *l) {
     load_groups(l);
     load_grants(l);
     load_groups_unused(l);
+    load_checks(l);
 }
 
 static void load_parts(struct loader *l) {

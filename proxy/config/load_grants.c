@@ -135,6 +135,13 @@ static void load_hours(struct loader *l, const config_setting_t *group,
     grant->hours_count = draft->hours_count;
 }
 
+static void check_hours(struct loader *l, const config_setting_t *group,
+                        const struct grant *grant) {
+    if (!load_hours_may_hold(grant, (int64_t)time(NULL)) && time(NULL) < grant->until_s)
+        reader_warning(&l->reader, reader_at(group, "hours"),
+                       "these hours do not come before this grant is over");
+}
+
 static void load_point(struct loader *l, const config_setting_t *group, const char *key,
                        struct str text, int64_t *utc_s) {
     bool day_over = strcmp(key, "until") == 0;
@@ -214,6 +221,7 @@ static void load_grant(struct loader *l, const config_setting_t *group, const st
     load_from(l, group, &draft, grant);
     load_span(l, group, &draft, grant);
     load_hours(l, group, &draft, grant);
+    check_hours(l, group, grant);
     check_phones(l, group, &draft, ids);
     check_allow(l, group, &draft);
 }
@@ -237,9 +245,10 @@ void load_grants(struct loader *l) {
         const config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
         if (config_setting_is_group(group)) load_grant(l, group, &ids, &grants[i]);
     }
-    strmap_free(&ids);
     policy->grants = grants;
     policy->grant_count = count;
+    load_check_phones(l, &ids);
+    strmap_free(&ids);
     if (list != NULL && count == 0)
         reader_warning(&l->reader, list, "there are no grants: nobody may open anything");
 }

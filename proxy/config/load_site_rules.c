@@ -176,6 +176,9 @@ void load_site_rules(struct loader *l) {
     for (size_t i = 0; i < count; i++) {
         const config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
         if (config_setting_is_group(group)) load_one(l, group, used, &names, &rules[i]);
+        size_t old; /* a name that stands there twice is reported */
+        if (rules[i].rule.name.len > 0)
+            (void)!strmap_add(&l->site_rule_names, rules[i].rule.name, i, &old);
     }
     strmap_free(&names);
     const struct site_rules site = {rules, count};

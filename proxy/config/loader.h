@@ -70,7 +70,8 @@ struct loader {
     struct strmap roles;      /* named by rules of loaded profiles */
     struct strmap site_roles; /* declared by the main configuration, for rules of any profile; value
                                  1: its account is admin_login */
-    struct strmap groups;     /* value is the index below */
+    struct strmap site_rule_names; /* value is the index in the list "rules" */
+    struct strmap groups;          /* value is the index below */
     struct loaded_group *group_list;
     struct strmap ca_files;
 };
@@ -130,6 +131,12 @@ void load_rule(struct loader *l, const struct reader *r, const config_setting_t 
                const struct rule_scope *scope, struct rule *rule);
 /* rules: the site's own, laid into the profiles that phones have. */
 void load_site_rules(struct loader *l);
+/* checks: what does nothing, once everything else is read. */
+void load_checks(struct loader *l);
+/* Phones that no grant covers; `ids` leads to their places. */
+void load_check_phones(struct loader *l, const struct strmap *ids);
+/* False where the hours of a grant do not come before it is over. */
+bool load_hours_may_hold(const struct grant *grant, int64_t now);
 /* Patterns over paths. */
 void load_check_patterns(const struct reader *r, const config_setting_t *group, const char *key,
                          const struct str *patterns, size_t count);

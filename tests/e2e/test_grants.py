@@ -8,8 +8,9 @@ import time
 import pytest
 
 import rawhttp
+from cfgdir import ConfigDir
 from digestclient import Digest
-from gate import program, shown, wait_for
+from gate import ROOT, program, shown, wait_for
 
 PAGE = "/phone/101/info.htm"
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -279,3 +280,45 @@ def test_explain_and_serve_agree_on_them(helpdesk):
     places = ["phonegate.cfg:%d)" % n for n in (line - 2, line - 1, line)]
     assert any("rule     auditors read settings" in told and p in told for p in places), told
     assert "verdict  refused" in explain("bob", "GET", "/settings.htm")
+
+
+# --- what check says ------------------------------------------------------------------------------
+
+PROFILES = sorted(path.stem for path in (ROOT / "policy" / "profiles").glob("*.cfg"))
+
+
+def warnings(path, *changes):
+    """What `phonegate check` warns of, and its exit status."""
+    cfg = ConfigDir(path)
+    for old, new in changes:
+        cfg.change(old, new)
+    done = cfg.run("check", "-c", "phonegate.cfg")
+    return [text for text in done.stderr.splitlines() if "warning" in text], done.returncode
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_rule_of_a_shipped_profile_is_useless(tmp_path, profile):
+    found, _ = warnings(tmp_path, ('"profiles"', '"%s"' % (ROOT / "policy" / "profiles")),
+                        ('"https://192.0.2.102"; profile = "model"',
+                         '"https://192.0.2.102"; profile = "%s"' % profile),
+                        ('"https://192.0.2.101"; profile = "model"',
+                         '"https://192.0.2.101"; profile = "%s"' % profile))
+    assert [text for text in found if "never" in text or "no path" in text] == []
+
+
+def test_check_warns_and_the_exit_status_stays(tmp_path):
+    found, status = warnings(
+        tmp_path, ('role = "user";', 'role = "user"; until = "2020-12-31";'),
+        ('phones = [ "*" ]', 'phones = [ "101" ]'),
+        ('state_dir = "state";', 'state_dir = "state";\n'
+         'groups = ( { name = "team"; users = [ "bob" ]; } );\n'
+         'rules = ( { profile = "model"; name = "late"; roles = [ "admin" ]; paths = [ "/x" ];\n'
+         '            allow = true; },\n'
+         '          { profile = "model"; name = "later"; roles = [ "admin" ]; paths = [ "/x" ];\n'
+         '            allow = true; } );'))
+    assert status == 0
+    assert [text.split(": ", 2)[2] for text in found] == [
+        'this grant is over: "2020-12-31" is past',
+        '1 phone(s), "102" first, that no grant covers: nobody may open them',
+        'no grant names the group "team"',
+        'rule "later" for model can never decide: "late" at phonegate.cfg:19 always does']
