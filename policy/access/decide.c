@@ -3,7 +3,7 @@
  * ourselves. */
 #include "policy/access/decide.h"
 
-#include "policy/access/params.h"
+#include "policy/access/inspect.h"
 #include "policy/access/route.h"
 #include "policy/access/rules.h"
 #include "policy/access/urlpath.h"
@@ -115,37 +115,21 @@ static bool is_forged(const struct decide_ctx *ctx, const struct request_view *r
 
 /* ---- may they ---- */
 
-static enum rules_body body_before_reading(const struct policy *policy,
-                                           const struct request_view *req) {
-    if (req->body == BODY_NONE) return RULES_BODY_NONE;
-    if (req->body == BODY_LENGTH && req->content_length > policy->judged_body_bytes) {
-        return RULES_BODY_UNREADABLE;
-    }
-    bool plain = request_header_count(req, STR("Content-Type")) == 1 &&
-                 request_header_count(req, STR("Content-Encoding")) == 0;
-    struct str type = request_header(req, STR("Content-Type"));
-    if (!plain || params_body_kind(type) == PARAMS_BODY_UNKNOWN) return RULES_BODY_UNREADABLE;
-    return RULES_BODY_UNSEEN;
-}
-
 struct body {
     enum rules_body state;
     struct str text; /* with RULES_BODY_SEEN */
 };
 
-/* The names of query and, once seen, body. False: refused. */
-static bool collect(const struct decide_ctx *ctx, const struct request_view *req, struct body *body,
-                    struct params *params, struct decision *d) {
-    enum params_verdict verdict = params_add_urlencoded(params, req->query, ctx->arena);
-    if (verdict == PARAMS_OK && body->state == RULES_BODY_SEEN) {
-        struct str type = request_header(req, STR("Content-Type"));
-        verdict = params_add_body(params, type, body->text, ctx->arena);
-    }
-    switch (verdict) {
+/* The parameters of query and, once seen, body. False: refused. */
+static bool collect(const struct decide_ctx *ctx, const struct request_view *req, struct str body,
+                    struct rules_question *question, struct params *params, struct decision *d) {
+    bool apart = question->body == RULES_BODY_SEEN && ctx->bodies != NULL;
+    struct arena *arena = apart ? ctx->bodies : ctx->arena;
+    switch (inspect_parameters(req, question->body, body, params, arena)) {
     case PARAMS_OK:
         return true;
     case PARAMS_UNKNOWN_BODY:
-        body->state = RULES_BODY_UNREADABLE;
+        question->body = RULES_BODY_UNREADABLE;
         return true;
     case PARAMS_BAD_ESCAPE:
         refuse(d, DECIDE_REASON_PARAMETER_BAD_ESCAPE);
@@ -180,12 +164,38 @@ static bool scripts_may(const struct request_view *req, struct decision *d) {
     return false;
 }
 
+static void refuse_by_rule(struct decision *d, enum rules_verdict verdict) {
+    if (d->rule == NULL) {
+        refuse(d, DECIDE_REASON_NO_RULE);
+    } else if (verdict == RULES_DENY_UNREAD) {
+        d->detail = STR("What you send here has to be looked into, but it is too long for that or "
+                        "of a kind that cannot be read.");
+        refuse(d, DECIDE_REASON_BODY_NOT_JUDGED);
+    } else {
+        d->detail = d->rule->reason;
+        refuse(d, DECIDE_REASON_RULE_DENIED);
+    }
+}
+
+/* What the record says of a request that goes through. False: no memory for it, so it does not. */
+static bool note_changes(const struct decide_ctx *ctx, const struct rules_question *question,
+                         struct decision *d) {
+    const struct profile *profile = d->phone->profile;
+    if (!changes_find(profile, d->rule, question, ctx->arena, &d->changes)) return false;
+    if (question->lifted_count == 0) return true;
+    struct rules_question strict = *question;
+    const struct rule *rule;
+    strict.lifted_count = 0;
+    enum rules_verdict verdict = rules_judge(profile, &strict, &rule);
+    bool refused = verdict == RULES_DENY || verdict == RULES_DENY_UNREAD;
+    if (refused && rule != NULL) d->exception = rule->class;
+    return true;
+}
+
 /* The only place that forwards. d->phone, grant, role, path and target stand. */
 static void judge(const struct decide_ctx *ctx, const struct request_view *req, struct body body,
                   struct decision *d) {
     struct params params = {0};
-    if (!collect(ctx, req, &body, &params, d)) return;
-    d->has_parameters = params.count > 0;
     struct rules_question question = {
         .role = d->role,
         .method = req->method,
@@ -195,12 +205,14 @@ static void judge(const struct decide_ctx *ctx, const struct request_view *req, 
         .lifted = d->grant->allow,
         .lifted_count = d->grant->allow_count,
     };
+    if (!collect(ctx, req, body.text, &question, &params, d)) return;
+    d->has_parameters = params.count > 0;
     if (ctx->trace != NULL) *ctx->trace = (struct decide_trace){true, params, question};
-    switch (rules_judge(d->phone->profile, &question, &d->rule)) {
-    case RULES_DENY_UNREAD:
+    enum rules_verdict verdict = rules_judge(d->phone->profile, &question, &d->rule);
+    switch (verdict) {
     case RULES_DENY:
-        if (d->rule != NULL) d->detail = d->rule->reason;
-        refuse(d, d->rule != NULL ? DECIDE_REASON_RULE_DENIED : DECIDE_REASON_NO_RULE);
+    case RULES_DENY_UNREAD:
+        refuse_by_rule(d, verdict);
         return;
     case RULES_NEED_BODY:
         if (!scripts_may(req, d)) return;
@@ -208,7 +220,10 @@ static void judge(const struct decide_ctx *ctx, const struct request_view *req, 
         return;
     case RULES_ALLOW:
         if (!scripts_may(req, d)) return;
-        conclude(d, DECIDE_FORWARD, DECIDE_REASON_OK);
+        if (note_changes(ctx, &question, d))
+            conclude(d, DECIDE_FORWARD, DECIDE_REASON_OK);
+        else
+            refuse(d, DECIDE_REASON_NO_MEMORY);
         return;
     }
 }
@@ -231,7 +246,7 @@ static void authorise(const struct decide_ctx *ctx, const struct request_view *r
         refuse(d, DECIDE_REASON_OTHER_SITE);
         return;
     }
-    judge(ctx, req, (struct body){body_before_reading(ctx->policy, req), STR_NONE}, d);
+    judge(ctx, req, (struct body){inspect_body(ctx->policy, req), STR_NONE}, d);
 }
 
 /* ---- which phone ---- */

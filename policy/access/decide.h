@@ -9,6 +9,7 @@
 #ifndef POLICY_ACCESS_DECIDE_H
 #define POLICY_ACCESS_DECIDE_H
 
+#include "policy/access/changes.h"
 #include "policy/access/grants.h"
 #include "policy/access/origin.h"
 #include "policy/access/policy.h"
@@ -48,7 +49,9 @@ enum decide_verdict {
     X(PATH_AMBIGUOUS, 400, "path_ambiguous")                                                       \
     X(PARAMETER_BAD_ESCAPE, 400, "parameter_bad_escape")                                           \
     X(PARAMETER_AMBIGUOUS, 400, "parameter_ambiguous")                                             \
-    X(RULE_DENIED, 403, "rule_denied") /* `rule` says which */                                     \
+    X(RULE_DENIED, 403, "rule_denied")         /* `rule` says which */                             \
+    X(BODY_NOT_JUDGED, 403, "body_not_judged") /* `rule` would refuse some bodies, and nobody can  \
+                                                  say what this one holds */                       \
     X(NO_RULE, 403, "no_rule")                                                                     \
     X(OTHER_SITE, 403, "other_site") /* another site's page asked; `origin` says more */           \
     X(SCRIPTS_NOT_ALLOWED, 403, "scripts_not_allowed") /* a change, and nothing says whose */      \
@@ -99,6 +102,9 @@ struct decision {
                           phone is sent */
     struct str location;
     const struct rule *rule; /* the rule that decided; NULL where none did */
+    struct changes changes;  /* with FORWARD: what it may change at the phone */
+    struct str exception;    /* with FORWARD: the class of the rule that would have refused, had the
+                                grant not lifted it; empty: none, or the body was not looked at */
     bool has_parameters;     /* in query or, once seen, body */
     bool admin_account;      /* log in with admin_login where the phone has one */
     /* The first grant that names the person and the phone and is not in force now, whether another
@@ -117,7 +123,9 @@ struct decide_ctx {
     const struct policy *policy;
     struct nonce_table *nonces;
     struct hasher *hasher;
-    struct arena *arena; /* of the request; where it is exhausted the answer is a deny, 431 */
+    struct arena *arena;  /* of the request; where it is exhausted the answer is a deny, 431 */
+    struct arena *bodies; /* for the parameters of a body (DECIDE_BODY_ARENA); NULL: `arena`. Needed
+                             no longer than decide_body runs, and the trace is used */
     uint64_t now_ms;
     /* What grants with limits are judged by. All zero: unknown, and none of them is in force. */
     struct when when;               /* wall clock and local offset; now_ms is another clock */
@@ -127,6 +135,9 @@ struct decide_ctx {
     const struct user *assume_user;
     struct decide_trace *trace; /* NULL in serve: filled in, changes nothing */
 };
+
+/* Enough to list the parameters of any form of `len` octets that a page sends. */
+#define DECIDE_BODY_ARENA(len) ((size_t)256 * 1024 + 8 * (len))
 
 /* Judge a request whose body has not been read. Every member of *d is set. */
 void decide(const struct decide_ctx *ctx, const struct request_view *req, struct decision *d);

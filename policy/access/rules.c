@@ -99,17 +99,6 @@ static bool rule_is_asked(const struct rule *rule, const struct rules_question *
     return !lifted;
 }
 
-bool rules_read_parameters(const struct profile *profile, const struct rules_question *question) {
-    for (size_t i = 0; i < profile->rule_count; i++) {
-        const struct rule *rule = &profile->rules[i];
-        if (!rule_is_asked(rule, question, profile->case_insensitive_paths)) continue;
-        if (rule->params == RULE_PARAMS_LISTED) return true;
-        if (rule->params == RULE_PARAMS_ANY || !rule->allow) return false; /* it decides */
-        return true; /* it needs to know that there are none */
-    }
-    return false;
-}
-
 enum rules_verdict rules_judge(const struct profile *profile, const struct rules_question *question,
                                const struct rule **rule) {
     bool body_may_allow = false;    /* a rule passed so far would allow if the body suits it */

@@ -42,10 +42,6 @@ enum rules_verdict {
     RULES_NEED_BODY,   /* what the body holds can still lead to an allow; only with UNSEEN */
 };
 
-/* Could a rule that looks at parameters still match, before one decides that does not? Where not,
- * nothing needs to be read: `params` and `body` are not looked at here. */
-bool rules_read_parameters(const struct profile *profile, const struct rules_question *question);
-
 /* Judge; allocates nothing. Where every way on leads to a refusal the body is not asked for. */
 MUST_USE enum rules_verdict rules_judge(const struct profile *profile,
                                         const struct rules_question *question,

@@ -93,7 +93,11 @@ static void body_complete(struct exchange *x) {
     if (mode != BODY_COLLECT) return;
     if (x->decision.verdict == DECIDE_NEED_BODY) {
         struct decide_ctx ctx = exchange_decide_ctx(x);
+        struct arena bodies;
+        arena_init(&bodies, DECIDE_BODY_ARENA(x->collected_len));
+        ctx.bodies = &bodies;
         decide_body(&ctx, &x->view, (struct str){x->collected, x->collected_len}, &x->decision);
+        arena_release(&bodies);
     }
     exchange_act(x);
 }

@@ -74,6 +74,7 @@ static const struct {
      "gate."},
     {"other_site", "Another page asked for this",
      "Nothing was changed. If you want it, open this gate's start page and do it there."},
+    {"body_not_judged", "This cannot be looked into", "Nothing was sent to the phone."},
     {"scripts_not_allowed", "Programs may only read here", "Nothing was changed."},
     {"access_log_failed", "Access is stopped",
      "The gate cannot write its access record. Try again later."},

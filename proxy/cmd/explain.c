@@ -14,11 +14,13 @@ void explain_init(struct explain *e) {
     *e = (struct explain){.hasher = hasher_new()};
     arena_init(&e->head, HEAD_CAP);
     arena_init(&e->judged, CONN_ARENA_MAX);
+    arena_init(&e->bodies, 0);
 }
 
 void explain_deinit(struct explain *e) {
     arena_release(&e->head);
     arena_release(&e->judged);
+    arena_release(&e->bodies);
     hasher_free(e->hasher);
 }
 
@@ -121,6 +123,8 @@ enum explain_result explain_judge(struct explain *e, const struct config *config
                                   const struct user *user, const struct explain_request *request) {
     arena_reset(&e->head);
     arena_reset(&e->judged);
+    arena_release(&e->bodies);
+    arena_init(&e->bodies, DECIDE_BODY_ARENA(request->body.len));
     enum explain_result result = read_head(e, config, write_head(e, &config->policy, request));
     if (result != EXPLAIN_DECIDED) return result;
     enum authn_reason account = authn_account(user, (uint64_t)time(NULL) * 1000);
@@ -129,6 +133,7 @@ enum explain_result explain_judge(struct explain *e, const struct config *config
         .policy = &config->policy,
         .hasher = e->hasher,
         .arena = &e->judged,
+        .bodies = &e->bodies,
         .assume_user = user,
     };
     decide(&ctx, &e->view, &e->decision);

@@ -38,6 +38,7 @@ enum explain_result {
 struct explain {
     struct arena head;   /* the head and its fields */
     struct arena judged; /* as large as serve's for one request */
+    struct arena bodies; /* for parameters of its body */
     struct hasher *hasher;
     struct request_view view;
     struct http_refusal refusal;

@@ -5,7 +5,7 @@
 
 #include "policy/base/bytes.h"
 
-#define RECORD_MAX 65536 /* every field at its longest, each octet escaped to six */
+#define RECORD_MAX 131072 /* every field at its longest, each octet escaped to six */
 /* What a stranger can put into one field. */
 #define TEXT_MAX    512
 #define KEYS_MAX    32
@@ -152,6 +152,26 @@ static void put_missed(struct outbuf *out, const struct grant_missed *missed) {
     if (!place.full) put_str(out, "lapsed_grant", outbuf_str(&place));
 }
 
+static void put_strs(struct outbuf *out, const char *name, const struct str *list, size_t count) {
+    put_name(out, name);
+    outbuf_char(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) outbuf_char(out, ',');
+        outbuf_char(out, '"');
+        put_escaped(out, list[i]);
+        outbuf_char(out, '"');
+    }
+    outbuf_char(out, ']');
+}
+
+/* What was let through, by name: changes.h. */
+static void put_changes(struct outbuf *out, const struct changes *c) {
+    put_strs(out, "changed", c->names, c->count);
+    if (c->value_count > 0) put_strs(out, "changed_values", c->values, c->value_count);
+    if (c->more) outbuf_put(out, STR(",\"changed_more\":true"));
+    if (c->unseen) outbuf_put(out, STR(",\"changed_unseen\":true"));
+}
+
 static void put_decision(struct outbuf *out, const struct record *r) {
     const struct decision *d = r->decision;
     if (d->user != NULL) put_str(out, "user", d->user->name);
@@ -163,6 +183,9 @@ static void put_decision(struct outbuf *out, const struct record *r) {
         put_str(out, "phone_model", d->asked_phone->profile->name);
     }
     if (d->rule != NULL) put_str(out, "rule_id", d->rule->name);
+    if (d->rule != NULL) put_str(out, "class", d->rule->class);
+    put_str(out, "exception", d->exception);
+    if (d->changes.possible) put_changes(out, &d->changes);
     if (d->verdict == DECIDE_DENY && d->missed.grant != NULL) put_missed(out, &d->missed);
     if (d->origin.verdict == ORIGIN_UNCHECKED) return;
     put_str(out, "origin", str_of(origin_verdict_str(d->origin.verdict)));

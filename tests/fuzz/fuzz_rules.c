@@ -137,9 +137,6 @@ static void check_more(const struct profile *profile, struct rules_question q,
     ENSURE(rules_judge(profile, &q, &again) == verdict && again == rule);
     list[params.count++] = *extra;
     ENSURE(verdict == RULES_ALLOW || rules_judge(profile, &q, &again) != RULES_ALLOW);
-    /* What no rule could look at does not count at all. */
-    if (!rules_read_parameters(profile, &q))
-        ENSURE(rules_judge(profile, &q, &again) == verdict && again == rule);
 }
 
 /* Unseen first, then seen with each pair of parameters that could be in it. */

@@ -104,7 +104,7 @@ static void U06_what_cannot_be_read_is_denied(void **state) {
         s.ctx.assume_user = &site_user_alice;
         req = post(&s, "/advanced.htm", rows[i].length);
         decide(&s.ctx, &req, &d);
-        expect_reason(&d, DECIDE_DENY, "rule_denied"); /* it might hold a reset */
+        expect_reason(&d, DECIDE_DENY, "body_not_judged"); /* it might hold a reset */
         req = post(&s, "/upload.htm", rows[i].length);
         decide(&s.ctx, &req, &d);
         expect_target(&d, "/upload.htm"); /* nobody looks: it streams */
@@ -144,7 +144,7 @@ static void U06_a_chunked_body_that_grows_too_long(void **state) {
     decide(&s.ctx, &req, &d);
     expect_reason(&d, DECIDE_NEED_BODY, "body_needed");
     decide_body_too_long(&s.ctx, &req, &d);
-    expect_reason(&d, DECIDE_DENY, "rule_denied");
+    expect_reason(&d, DECIDE_DENY, "body_not_judged");
     site_deinit(&s);
 }
 
