@@ -350,10 +350,17 @@ static void put_field(const struct filter *f, const struct field_rule *rule, siz
     }
 }
 
+/* A cookie of the browser could stand in for the gate's session, and the session is nobody else's.
+ */
+static bool is_cookie(const struct field_rule *rule) {
+    return rule->action == SET_COOKIE || str_equal(rule->name, STR("Cookie"));
+}
+
 static void put_fields(const struct filter *f, const struct field_rule *rules, size_t rule_count) {
     for (size_t i = 0; i < f->count; i++) {
         const struct field_rule *rule = find_rule(rules, rule_count, f->headers[i].name);
         if (rule == NULL || !can_be_sent(f->headers[i].value)) continue;
+        if (f->site->own_cookies && is_cookie(rule)) continue;
         if (!rule->end_to_end && is_named_in_connection(f, rule->name)) continue;
         put_field(f, rule, i);
     }

@@ -18,6 +18,7 @@ struct hdr_site {
                                            knows it */
     struct str phone_authority;         /* host[:port] of the phone's url */
     struct str phone_scheme;            /* "https" or "http" */
+    bool own_cookies; /* the gate has a session of its own there: no cookie crosses either way */
 };
 
 /* Write the fields of the person's request that may go to the phone, each "Name: value\r\n", and

@@ -7,6 +7,7 @@
 
 #include "policy/access/rule_param.h"
 #include "policy/auth/phone_auth.h"
+#include "policy/auth/phone_form.h"
 #include "policy/base/request.h"
 
 /* One of a rule's three ways to look at parameters (query and body together). */
@@ -43,6 +44,7 @@ struct harden_rule; /* policy/harden/harden.h */
 struct profile {
     struct str name;
     enum phone_login login;
+    struct phone_form *form;      /* with PHONE_LOGIN_FORM: how; owned by the configuration */
     unsigned concurrent_requests; /* in flight at one phone: 1..256 */
     bool case_insensitive_paths;
     bool keep_alive_header;                 /* send "Connection: keep-alive" ... */

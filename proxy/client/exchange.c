@@ -259,6 +259,7 @@ static void describe_site(struct exchange *x, const struct config_phone *phone) 
         .client_scheme_authority = outbuf_str(&out),
         .phone_authority = phone->authority,
         .phone_scheme = phone->tls ? STR("https") : STR("http"),
+        .own_cookies = x->decision.phone->profile->login == PHONE_LOGIN_FORM,
     };
 }
 

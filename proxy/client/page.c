@@ -65,6 +65,12 @@ static const struct {
     {"phone_credentials_rejected", "The phone refuses the gate's password",
      "No further attempt is made, so that the phone does not lock itself. The stored password must "
      "be corrected."},
+    {"phone_login_form", "The phone shows its login form",
+     "It does so although the gate has just logged in. The team that runs the gate must look at "
+     "it."},
+    {"phone_session_lost", "The phone has ended the gate's session",
+     "It may not have done what you asked for, and it was not asked twice. Look at the settings, "
+     "then try again."},
     {"phone_pin_mismatch", "This is not the phone we know",
      "Its certificate has changed. The team that runs the gate must check it before it is opened."},
     {"phone_certificate_untrusted", "The phone cannot be trusted",

@@ -79,6 +79,11 @@ enum source_result loader_read_text(struct loader *l, const char *path, struct s
 void snapshot_free(struct snapshot *s) {
     for (struct secret *secret = s->secrets; secret != NULL; secret = secret->next)
         bytes_wipe(secret->text, secret->len);
+    while (s->forms != NULL) {
+        struct phone_form *form = s->forms;
+        s->forms = form->next;
+        phone_form_release(form);
+    }
     users_free(s->users);
     route_index_free(s->routes);
     grant_index_free(s->grants);

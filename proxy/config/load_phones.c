@@ -1,4 +1,4 @@
-#include "proxy/config/loader.h"
+#include "proxy/config/load_form.h"
 
 #define ID_MAX         64
 #define SHOWN_NAME_MAX 128
@@ -163,6 +163,7 @@ static void load_phone(struct phones_ctx *ctx, const config_setting_t *group,
     load_tls(l, group, &draft, phone);
     phone->policy = policy;
     phone->login_required = draft.login_required;
+    load_form_check_phone(l, group, phone, profile);
     phone->line = reader_line(&l->reader, group);
     policy->id = draft.id;
     policy->name = draft.name.len > 0 ? draft.name : draft.id;

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proxy/config/loader.h"
+#include "proxy/config/load_form.h"
 
 #define NAME_MAX_LEN   64
 #define POLICY_MAX_LEN 2048 /* of a Content-Security-Policy */
@@ -15,7 +15,7 @@ struct profile_draft {
     const struct str *no_keep_alive, *statics, *roles, *harmless_values;
     size_t no_keep_alive_count, static_count, role_count, harmless_value_count;
     struct str content_security_policy, restart_setting;
-    const config_setting_t *rules, *harden;
+    const config_setting_t *form, *rules, *harden;
 };
 
 static const struct reader_word logins[] = {{"digest", PHONE_LOGIN_DIGEST},
@@ -27,6 +27,7 @@ static const struct reader_word logins[] = {{"digest", PHONE_LOGIN_DIGEST},
 #define AT(field) offsetof(struct profile_draft, field)
 static const struct reader_key profile_keys[] = {
     {.name = "login", .type = READER_WORD, .offset = AT(login), .words = logins},
+    {.name = "form", .type = READER_GROUP, .offset = AT(form)},
     {.name = "concurrent_requests",
      .type = READER_U32,
      .offset = AT(concurrent_requests),
@@ -101,6 +102,7 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
     *profile = (struct profile){
         .name = name,
         .login = (enum phone_login)draft.login,
+        .form = load_form(l, r, root, draft.form, draft.login == PHONE_LOGIN_FORM),
         .concurrent_requests = draft.concurrent_requests,
         .case_insensitive_paths = draft.case_insensitive_paths,
         .keep_alive_header = draft.keep_alive_header,
@@ -122,6 +124,7 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
                      draft.restart_setting.ptr);
     profile->restart_setting = draft.restart_setting;
     profile->harden = load_harden(r, draft.harden, &profile->harden_count);
+    load_form_check_rules(r, draft.form, profile);
     return profile;
 }
 

@@ -39,6 +39,7 @@ struct snapshot {
     struct route_index *routes;
     struct grant_index *grants;
     struct secret *secrets;
+    struct phone_form *forms;
     struct draft draft; /* only while it is built */
 };
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "policy/base/bytes.h"
+#include "proxy/phone/phone_session.h"
 
 static struct str copy(struct str s) {
     char *text = malloc(s.len + 1);
@@ -28,6 +29,12 @@ static void drop(struct str *s, bool secret) {
 
 /* ---- settings ---- */
 
+static struct str form_digest(const struct config_phone *cfg) {
+    const struct phone_form *form = cfg->policy->profile->form;
+    if (form == NULL) return STR_NONE;
+    return (struct str){(const char *)form->digest, sizeof(form->digest)};
+}
+
 static bool fingerprint(struct phone *phone, const struct config_phone *cfg) {
     struct stat ca = {0};
     if (cfg->ca_file.len > 0 && stat(cfg->ca_file.ptr, &ca) != 0) return false;
@@ -43,7 +50,8 @@ static bool fingerprint(struct phone *phone, const struct config_phone *cfg) {
     /* Lengths stand between the texts, so that no two settings have the same octets. */
     struct str texts[] = {cfg->policy->id,     cfg->authority,        cfg->login.user,
                           cfg->login.password, cfg->admin_login.user, cfg->admin_login.password,
-                          cfg->ca_file,        cfg->verify_name,      cfg->realm};
+                          cfg->ca_file,        cfg->verify_name,      cfg->realm,
+                          form_digest(cfg)};
     uint64_t lengths[ARRAY_LEN(texts)];
     struct str parts[2 + 1 + ARRAY_LEN(texts)];
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -85,6 +93,7 @@ struct phone *phone_new(const struct config_phone *cfg, size_t queue_max, char *
     phone->realm = copy(cfg->realm);
     phone->port = cfg->port;
     phone->login = cfg->policy->profile->login;
+    phone->form = phone_form_hold(cfg->policy->profile->form);
     phone->login_required = cfg->login_required;
     phone->concurrent_max = cfg->policy->profile->concurrent_requests;
     phone->queue_max = queue_max;
@@ -114,12 +123,14 @@ void phone_release(struct phone *phone) {
         drop(&phone->accounts[i].user, false);
         drop(&phone->accounts[i].password, true);
         phone_challenge_wipe(&phone->accounts[i].spare);
+        phone_session_free(phone->accounts[i].session);
     }
     drop(&phone->id, false);
     drop(&phone->host, false);
     drop(&phone->authority, false);
     drop(&phone->realm, false);
     phone_tls_free(phone->tls);
+    phone_form_release(phone->form);
     pthread_mutex_destroy(&phone->lock);
     free(phone);
 }

@@ -48,6 +48,8 @@ struct phone_waiter {
     enum waiter_state state;
 };
 
+struct phone_session;
+
 struct phone_account {
     struct str user, password; /* owned */
     enum login_state state;
@@ -56,7 +58,10 @@ struct phone_account {
     bool has_spare;
     uint64_t spare_ms;
     struct phone_challenge spare;
-    struct phone_waiter *waiting; /* for the outcome of TRYING, in order */
+    struct phone_waiter *waiting;  /* for the outcome of TRYING, in order */
+    struct phone_session *session; /* of a form login: see phone_session.h */
+    uint64_t sessions;             /* logins so far */
+    unsigned unanswered;           /* passwords sent to a form in a row, of which nothing came */
 };
 
 /* By what a phone is known again, beside its address: another one means another phone, or another
@@ -85,6 +90,7 @@ struct phone {
     uint16_t port;
     struct phone_tls *tls; /* owned; NULL: clear text, allowed by the configuration */
     enum phone_login login;
+    struct phone_form *form; /* one reference; with PHONE_LOGIN_FORM */
     bool login_required;
     struct str realm; /* owned; pinned realm, empty: any */
     unsigned concurrent_max;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "policy/base/bytes.h"
+#include "proxy/phone/phone_exchange_form.h"
 #include "proxy/phone/phone_exchange_parts.h"
 #include "proxy/phone/phone_move.h"
 
@@ -11,7 +12,7 @@ struct phone_login_memory *px_memory(struct phone_exchange *px) {
 }
 
 void px_set_deadline(struct phone_exchange *px, uint64_t after_ms) {
-    px->timed.deadline_ms = worker_now(px->worker) + after_ms;
+    px->timed.deadline_ms = px_form_deadline(px, worker_now(px->worker) + after_ms);
 }
 
 /* ---- the end ---- */
@@ -40,6 +41,7 @@ static void let_go(struct phone_exchange *px) {
     if (px->has_slot) phone_slot_give(px->phone);
     if (px->request.body != NULL) bytes_wipe(px->request.body, px->request.body_len);
     free(px->request.body);
+    px_form_free(px);
     io_give(&px->worker->io, px->text);
     phone_release(px->phone);
     worker_bury(px->worker, &px->grave);
@@ -56,9 +58,11 @@ void px_finish(struct phone_exchange *px, bool keep_conn) {
     if (px->state == PX_OVER || px->state == PX_COOLING) return;
     bool cuts = cuts_answer(px, keep_conn);
     px_release_conn(px, keep_conn);
-    if (px->trial)
-        phone_login_end(px->phone, px->request.account, LOGIN_NO_ANSWER,
-                        worker_epoch_ms(px->worker));
+    if (px->trial) {
+        bool opened = phone_login_end(px->phone, px->request.account, px_form_outcome(px),
+                                      worker_epoch_ms(px->worker));
+        if (opened) px_log_rejected(px, "no_answer");
+    }
     px->trial = false;
     if (cuts) {
         px->state = PX_COOLING;
@@ -96,8 +100,9 @@ void px_fail(struct phone_exchange *px, const char *reason) {
 /* A kept connection may have died under our hands; what changes nothing is sent once more on a new
  * one. */
 static bool may_reconnect(const struct phone_exchange *px, const char *reason) {
-    bool harmless =
-        px->attempt == ATTEMPT_PROBE || px->attempt == ATTEMPT_NAKED_PROBE || px->request.plain;
+    bool harmless = px->attempt == ATTEMPT_PROBE || px->attempt == ATTEMPT_NAKED_PROBE ||
+                    (px->request.plain && px->attempt != ATTEMPT_STEP) ||
+                    px_form_step_is_harmless(px);
     bool died = strcmp(reason, "phone_closed") == 0 || strcmp(reason, "phone_reset") == 0;
     return px->state == PX_SENT && died && harmless && !px->reconnected && px->owner != NULL;
 }
@@ -208,6 +213,8 @@ static void on_expired(struct timed *timed) {
         px_fail(px, "phone_first_byte_timeout");
         return;
     case PX_DISCARD:
+    case PX_LOGIN_PAGE:
+    case PX_HOLD:
     case PX_ANSWER:
         px_fail(px, "phone_stalled");
         return;
@@ -252,6 +259,7 @@ struct phone_exchange *phone_exchange_new(struct worker *w, struct phone *phone,
     px->waiter.called = on_called;
     px->waiter.person = request->person;
     px->times = (struct phone_times){-1, -1, -1};
+    px_form_init(px);
     px->started_ms = worker_now(w);
     timed_start(w, &px->timed, on_expired);
     w->live++;
@@ -307,6 +315,9 @@ void phone_exchange_resume(struct phone_exchange *px) {
 
 void phone_exchange_detach(struct phone_exchange *px) {
     px->owner = NULL;
+    /* Others wait for what comes of this login, and a password that is on its way is worth an
+     * answer: it goes on, within its own limits. */
+    if (px->form != NULL && px->trial && !px->worker->stopping) return;
     switch (px->state) {
     case PX_QUEUED:
         if (phone_slot_leave(px->phone, &px->waiter)) px_finish(px, false);
@@ -316,6 +327,8 @@ void phone_exchange_detach(struct phone_exchange *px) {
         return;
     case PX_SENT:
     case PX_DISCARD:
+    case PX_LOGIN_PAGE:
+    case PX_HOLD:
     case PX_ANSWER:
         if (px->stream_left > 0 || px->worker->stopping) {
             px_finish(px, false);

@@ -1,4 +1,5 @@
 #include "proxy/base/log.h"
+#include "proxy/phone/phone_exchange_form.h"
 #include "proxy/phone/phone_exchange_parts.h"
 
 static bool phone_may_be_open(const struct phone *phone) {
@@ -28,14 +29,17 @@ static bool may_retry(const struct phone_exchange *px, const struct phone_login_
     return !px->retried && (fresh->stale || login->inherited);
 }
 
-static void rejected(struct phone_exchange *px) {
+void px_log_rejected(const struct phone_exchange *px, const char *why) {
+    log_event(LOG_ERROR, "phone.credentials_rejected", "phone=" STR_FMT " account=%s why=%s",
+              STR_ARG(px->phone->id),
+              px->request.account == ACCOUNT_ADMIN ? "admin_login" : "login", why);
+}
+
+void px_rejected(struct phone_exchange *px, const char *why) {
     bool opened = phone_login_end(px->phone, px->request.account, LOGIN_REJECTED,
                                   worker_epoch_ms(px->worker));
     px->trial = false;
-    if (opened)
-        log_event(LOG_ERROR, "phone.credentials_rejected", "phone=" STR_FMT " account=%s",
-                  STR_ARG(px->phone->id),
-                  px->request.account == ACCOUNT_ADMIN ? "admin_login" : "login");
+    if (opened) px_log_rejected(px, why);
     px_memory(px)->known = false;
     px_fail(px, "phone_credentials_rejected");
 }
@@ -52,7 +56,7 @@ static void on_challenge(struct phone_exchange *px, const struct response_view *
         if (verdict == PHONE_AUTH_OK && fresh.stale)
             px_fail(px, "phone_always_stale");
         else
-            rejected(px);
+            px_rejected(px, "401");
         return;
     }
     if (verdict != PHONE_AUTH_OK) {
@@ -92,7 +96,7 @@ static bool login_accepted(struct phone_exchange *px, const struct response_view
     return true;
 }
 
-static void give_head(struct phone_exchange *px, const struct response_view *res) {
+void px_give_head(struct phone_exchange *px, const struct response_view *res) {
     px->state = PX_ANSWER;
     if (px->owner != NULL) px->events->head(px->owner, res);
 }
@@ -107,7 +111,7 @@ static void on_open_phone(struct phone_exchange *px, const struct response_view 
     }
     px_memory(px)->open = true;
     if (px->attempt == ATTEMPT_NAKED)
-        give_head(px, res);
+        px_give_head(px, res);
     else
         px->state = PX_DISCARD;
 }
@@ -117,6 +121,10 @@ void px_on_head(void *user, const struct response_view *res) {
     px->times.first_byte_ms = (int64_t)(worker_now(px->worker) - px->sent_ms);
     px->discarded = 0;
     if (px->owner != NULL) px_set_deadline(px, px->timeouts.stall_ms);
+    if (px->form != NULL) {
+        px_form_on_head(px, res);
+        return;
+    }
     if (res->status == 401) {
         on_challenge(px, res);
         return;
@@ -130,7 +138,7 @@ void px_on_head(void *user, const struct response_view *res) {
         px->nonce_shown = true;
         px->state = PX_DISCARD;
     } else {
-        give_head(px, res);
+        px_give_head(px, res);
     }
 }
 
@@ -142,13 +150,15 @@ void px_on_body(void *user, struct str data) {
         px->events->body(px->owner, data);
         return;
     }
+    if (px->state == PX_LOGIN_PAGE || px->state == PX_HOLD) {
+        px_form_on_body(px, data);
+        return;
+    }
     px->discarded += data.len;
     if (px->discarded > PHONE_DISCARD_BYTES) px_fail(px, "phone_page_too_large");
 }
 
-/* The page of a 401 or probe is read: the next attempt, on this connection or a new one that takes
- * the challenge over. */
-static void next_attempt(struct phone_exchange *px) {
+void px_next_attempt(struct phone_exchange *px) {
     struct phone_conn *old = px->conn;
     if (old->reusable) {
         px_attempt(px);
@@ -163,8 +173,9 @@ static void next_attempt(struct phone_exchange *px) {
 
 void px_on_done(void *user) {
     struct phone_exchange *px = user;
+    if ((px->state == PX_LOGIN_PAGE || px->state == PX_HOLD) && !px_form_on_done(px)) return;
     if (px->state == PX_DISCARD && px->owner != NULL) {
-        next_attempt(px);
+        px_next_attempt(px);
         return;
     }
     void *owner = px->owner;

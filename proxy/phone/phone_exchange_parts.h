@@ -2,7 +2,7 @@
  *
  * phone_exchange.c: queue, connection, time-outs, the end. phone_exchange_send.c: what is sent,
  * with or without credentials. phone_exchange_answer.c: what an answer means for the login, and
- * whom it goes to. */
+ * whom it goes to. phone_exchange_form.c: the same two for a phone with a form. */
 #ifndef PROXY_PHONE_PHONE_EXCHANGE_PARTS_H
 #define PROXY_PHONE_PHONE_EXCHANGE_PARTS_H
 
@@ -15,6 +15,8 @@ enum px_state {
     PX_WAIT_LOGIN, /* another exchange tries the password; connection at hand */
     PX_SENT,       /* an attempt is under way: its head has not come */
     PX_DISCARD,    /* reading the page of a 401 or a probe */
+    PX_LOGIN_PAGE, /* reading the answer to a step of a form's login */
+    PX_HOLD,       /* an answer's beginning is looked at before its owner gets it */
     PX_ANSWER,     /* giving the answer to the owner */
     PX_COOLING,    /* the phone's answer was cut by us: it needs a moment to notice */
     PX_OVER,
@@ -26,7 +28,10 @@ enum px_attempt {
     ATTEMPT_NAKED,       /* the request itself, without */
     ATTEMPT_PROBE,       /* GET / with credentials: shows that the nonce lives */
     ATTEMPT_REAL,        /* the request itself, with credentials (or to a phone that may be open) */
+    ATTEMPT_STEP,        /* a step of a form's login */
 };
+
+struct px_form; /* phone_exchange_form.h */
 
 struct phone_exchange {
     struct grave grave;
@@ -43,10 +48,11 @@ struct phone_exchange {
     enum px_state state;
     enum px_attempt attempt;
     bool has_slot;
-    bool trial;       /* everybody waits for what comes of our login */
-    bool retried;     /* the one retry with a fresh nonce was made */
-    bool reconnected; /* the one retry on a dead connection was made */
-    bool nonce_shown; /* a probe has shown that the nonce lives */
+    bool trial;           /* everybody waits for what comes of our login */
+    bool retried;         /* the one retry with a fresh nonce was made */
+    bool reconnected;     /* the one retry on a dead connection was made */
+    bool nonce_shown;     /* a probe has shown that the nonce, or the session, lives */
+    struct px_form *form; /* owned; NULL: the phone has no form */
     uint64_t stream_left;
     size_t discarded;
     uint64_t started_ms, connect_ms, sent_ms;
@@ -60,6 +66,17 @@ bool px_is_naked(enum px_attempt attempt);
 
 /* Send what is due next on the connection at hand. */
 void px_attempt(struct phone_exchange *px);
+/* The request itself, or a probe, as `what` says. */
+void px_send_attempt(struct phone_exchange *px, enum px_attempt what);
+/* What came back is read to its end: px_attempt on this connection, or on a new one that takes its
+ * challenges over. */
+void px_next_attempt(struct phone_exchange *px);
+/* The answer is the owner's. */
+void px_give_head(struct phone_exchange *px, const struct response_view *res);
+/* One line in the log. */
+void px_log_rejected(const struct phone_exchange *px, const char *why);
+/* The account's password is wrong: open the breaker, and say so once in the log. */
+void px_rejected(struct phone_exchange *px, const char *why);
 /* Find or open a connection, then px_attempt. */
 void px_connect(struct phone_exchange *px, bool fresh_connection);
 /* Give the connection back, or close it. */

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "policy/base/bytes.h"
+#include "proxy/phone/phone_exchange_form.h"
 #include "proxy/phone/phone_exchange_parts.h"
 
 static bool is_probe(enum px_attempt a) {
@@ -14,6 +15,10 @@ bool px_is_naked(enum px_attempt a) {
 static bool write_authorization(struct phone_exchange *px, struct str method, struct str target,
                                 struct outbuf *out) {
     struct phone_login_memory *login = px_memory(px);
+    if (px->form != NULL) {
+        px_form_put_cookies(px, out);
+        return true;
+    }
     if (px_is_naked(px->attempt) || login->open) return true;
     /* Basic in clear text (B01): the configuration refuses it, and so do we. */
     if (login->challenge.scheme == PHONE_LOGIN_BASIC && px->phone->tls == NULL) return false;
@@ -27,7 +32,7 @@ static bool write_authorization(struct phone_exchange *px, struct str method, st
 static bool write_head(struct phone_exchange *px, struct outbuf *out) {
     bool probe = is_probe(px->attempt);
     struct str method = probe ? STR("GET") : px->request.method;
-    struct str target = probe ? STR("/") : px->request.target;
+    struct str target = probe ? px_form_probe(px) : px->request.target;
     outbuf_put(out, method);
     outbuf_char(out, ' ');
     outbuf_put(out, target);
@@ -49,7 +54,7 @@ static bool write_head(struct phone_exchange *px, struct outbuf *out) {
     return !out->full;
 }
 
-static void send_attempt(struct phone_exchange *px, enum px_attempt what) {
+void px_send_attempt(struct phone_exchange *px, enum px_attempt what) {
     struct io_buf *buf = io_take(&px->worker->io);
     struct outbuf out;
     outbuf_init(&out, buf->data, sizeof(buf->data));
@@ -71,7 +76,7 @@ static void send_attempt(struct phone_exchange *px, enum px_attempt what) {
     body = str_part(body, begin.len, body.len);
     struct str head = outbuf_str(&out);
     phone_conn_send(px->conn, head, body, !probe && px->request.head_request);
-    bytes_wipe(buf->data, out.len < 1024 ? out.len : 1024);
+    bytes_wipe(buf->data, px->form != NULL || out.len < 1024 ? out.len : 1024);
     io_give(&px->worker->io, buf);
     if (px->state == PX_SENT && what == ATTEMPT_REAL && px->stream_left > 0 && px->owner != NULL)
         px->events->sendable(px->owner);
@@ -81,13 +86,13 @@ static void send_attempt(struct phone_exchange *px, enum px_attempt what) {
  * twice? */
 static void attempt_with_login(struct phone_exchange *px) {
     if (px_memory(px)->open) {
-        send_attempt(px, ATTEMPT_REAL);
+        px_send_attempt(px, ATTEMPT_REAL);
         return;
     }
     bool sure = px->request.stream_len == 0 || px->nonce_shown;
     uint64_t now = worker_epoch_ms(px->worker);
     if (px->trial) { /* the retry of our own trial: nobody else to wait for */
-        send_attempt(px, sure ? ATTEMPT_REAL : ATTEMPT_PROBE);
+        px_send_attempt(px, sure ? ATTEMPT_REAL : ATTEMPT_PROBE);
         return;
     }
     switch (phone_login_begin(px->phone, px->request.account, &px->waiter, now)) {
@@ -104,11 +109,15 @@ static void attempt_with_login(struct phone_exchange *px) {
     case LOGIN_GO:
         break;
     }
-    send_attempt(px, sure ? ATTEMPT_REAL : ATTEMPT_PROBE);
+    px_send_attempt(px, sure ? ATTEMPT_REAL : ATTEMPT_PROBE);
 }
 
 void px_attempt(struct phone_exchange *px) {
     struct phone_login_memory *login = px_memory(px);
+    if (px->form != NULL) {
+        px_form_attempt(px);
+        return;
+    }
     if (!login->known && !login->open && !px->conn->used &&
         phone_spare_take(px->phone, px->request.account, &login->challenge,
                          worker_epoch_ms(px->worker))) {
@@ -118,5 +127,5 @@ void px_attempt(struct phone_exchange *px) {
     if (login->known || login->open)
         attempt_with_login(px);
     else
-        send_attempt(px, px->request.plain ? ATTEMPT_NAKED : ATTEMPT_NAKED_PROBE);
+        px_send_attempt(px, px->request.plain ? ATTEMPT_NAKED : ATTEMPT_NAKED_PROBE);
 }
