@@ -70,14 +70,16 @@ bool phone_form_jar_put(struct phone_form_jar *jar, struct str name, struct str 
     struct phone_form_jar next = *jar;
     take_out(&next, name);
     size_t before = next.len > 0 ? next.len + 2 : 0;
-    bool fits = next.count < PHONE_FORM_COOKIES && name.len + 1 < sizeof(next.text) - before &&
-                value.len <= sizeof(next.text) - before - name.len - 1;
+    /* None of these sums can overflow: name and jar are short. */
+    size_t value_at = before + name.len + 1;
+    bool fits = next.count < PHONE_FORM_COOKIES && value_at < sizeof(next.text) &&
+                value.len <= sizeof(next.text) - value_at;
     if (fits) {
         if (before > 0) memcpy(next.text + next.len, "; ", 2);
         memcpy(next.text + before, name.ptr, name.len);
         next.text[before + name.len] = '=';
-        memcpy(next.text + before + name.len + 1, value.ptr, value.len);
-        next.len = before + name.len + 1 + value.len;
+        memcpy(next.text + value_at, value.ptr, value.len);
+        next.len = value_at + value.len;
         next.count++;
         *jar = next;
     }

@@ -86,6 +86,29 @@ static void H15_K01_to_K05_R22_fields_cross_as_the_table_says(void **state) {
     assert_true(rows > 120);
 }
 
+/* The gate has a session of its own there: the phone's cookies stay here, the browser's stay away.
+ */
+static void R22_no_cookie_crosses_where_the_gate_logs_in_by_a_form(void **state) {
+    (void)state;
+    char memory[256];
+    struct outbuf out;
+    const struct header headers[] = {{STR("Cookie"), STR("auth=evil")},
+                                     {STR("cOOkie"), STR("b=2")},
+                                     {STR("Set-Cookie"), STR("auth=secret")},
+                                     {STR("SET-COOKIE"), STR("c=3")},
+                                     {STR("Accept"), STR("a/b")},
+                                     {STR("ETag"), STR("x")}};
+    struct request_view req = {.headers = headers, .header_count = ARRAY_LEN(headers), .minor = 1};
+    struct hdr_site site = by_host;
+    site.own_cookies = true;
+    outbuf_init(&out, memory, sizeof(memory));
+    hdrfilter_request(&req, &site, &out);
+    assert_true(str_equal(outbuf_str(&out), STR("Accept: a/b\r\nVia: 1.1 phonegate\r\n")));
+    outbuf_init(&out, memory, sizeof(memory));
+    hdrfilter_response(headers, ARRAY_LEN(headers), &site, &out);
+    assert_true(str_equal(outbuf_str(&out), STR("ETag: x\r\nVia: 1.1 phonegate\r\n")));
+}
+
 static void H16_via_names_the_version_that_came_in(void **state) {
     (void)state;
     char memory[256];
@@ -136,6 +159,7 @@ static void what_does_not_fit_is_marked(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(H15_K01_to_K05_R22_fields_cross_as_the_table_says),
+        cmocka_unit_test(R22_no_cookie_crosses_where_the_gate_logs_in_by_a_form),
         cmocka_unit_test(H16_via_names_the_version_that_came_in),
         cmocka_unit_test(a_phone_on_its_own_port_is_known_by_it),
         cmocka_unit_test(what_does_not_fit_is_marked),
