@@ -277,19 +277,20 @@ static bool denies_all(const struct rule *rule) {
            rule->params != RULE_PARAMS_LISTED;
 }
 
+/* It has to stand at the top, among the rules that deny and name no role: rules of the site's own
+ * come behind them, and before all others. */
 static void check_denied(const struct reader *r, const config_setting_t *group,
                          const struct profile *profile, enum method method, struct str path) {
     for (size_t i = 0; i < profile->rule_count; i++) {
         const struct rule *rule = &profile->rules[i];
-        if (!rule_matches(rule, method, path, profile->case_insensitive_paths)) continue;
-        if (denies_all(rule)) return;
-        if (!rule->allow) continue;
-        reader_error(r, group,
-                     "rule \"%.80s\" may allow " STR_FMT " " STR_FMT
-                     ", which logs the gate in or out: a rule before it must deny it to all",
-                     rule->name.ptr, STR_ARG(method_name(method)), STR_ARG(path));
-        return;
+        if (rule->allow || rule->role_count > 0) break;
+        if (denies_all(rule) && rule_matches(rule, method, path, profile->case_insensitive_paths))
+            return;
     }
+    reader_error(r, group,
+                 "no rule at the top of the profile denies " STR_FMT " " STR_FMT
+                 " to all: it logs the gate in or out",
+                 STR_ARG(method_name(method)), STR_ARG(path));
 }
 
 void load_form_check_rules(const struct reader *r, const config_setting_t *group,
@@ -312,9 +313,6 @@ void load_form_check_phone(struct loader *l, const config_setting_t *group,
     if (profile == NULL || profile->login != PHONE_LOGIN_FORM) return;
     if (!phone->login_required && phone->login.user.len == 0)
         reader_error(r, group, "\"login\" in phone is missing: its form wants an account");
-    if (phone->host.len > 0 && !phone->tls)
-        reader_error(r, reader_at(group, "url"),
-                     "this phone is logged in to by a form: its url must begin with https://");
     if (phone->tls && phone->verify == PHONE_VERIFY_NONE)
         reader_error(r, reader_at(group, "tls"),
                      "this phone is logged in to by a form, which sends the password itself: it "
