@@ -77,7 +77,8 @@ struct phone_form {
     size_t cookie_count;
     struct phone_form_signs logged_out;
     struct str probe; /* a page that changes nothing, asked to see whether the session lives */
-    const struct phone_form_step *log_out; /* NULL: the phone knows none */
+    const struct phone_form_step *log_out; /* what people must not send; the gate does not
+                                               log out itself. NULL: the phone knows none */
     struct phone_form *next;               /* in the configuration's list */
 };
 

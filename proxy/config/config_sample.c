@@ -28,6 +28,7 @@ enum config_result config_sample(const char *path, struct str text, const struct
                                  size_t user_count, config_report *report, void *user,
                                  struct config **config) {
     struct loader *l = loader_new();
+    l->sample = true;
     enum source_result source = loader_read_text(l, path, text);
     if (source == SOURCE_OK) {
         load_settings(l, NULL);

@@ -310,7 +310,7 @@ void load_form_check_rules(const struct reader *r, const config_setting_t *group
 void load_form_check_phone(struct loader *l, const config_setting_t *group,
                            const struct config_phone *phone, const struct profile *profile) {
     const struct reader *r = &l->reader;
-    if (profile == NULL || profile->login != PHONE_LOGIN_FORM) return;
+    if (profile == NULL || profile->login != PHONE_LOGIN_FORM || l->sample) return;
     if (!phone->login_required && phone->login.user.len == 0)
         reader_error(r, group, "\"login\" in phone is missing: its form wants an account");
     if (phone->tls && phone->verify == PHONE_VERIFY_NONE)

@@ -66,6 +66,7 @@ struct loader {
     struct strmap profiles; /* by name: value is the index below */
     struct profile **profile_list;
     size_t profile_count;
+    bool sample;              /* config_sample: its phones are never spoken to */
     bool users_incomplete;    /* a users file had errors: who is missing is not known */
     bool profiles_incomplete; /* one had errors: what its rules name is not known */
     struct strmap roles;      /* named by rules of loaded profiles */

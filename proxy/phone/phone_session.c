@@ -77,16 +77,6 @@ void phone_session_lost(struct phone *phone, enum phone_account_kind kind, uint6
     phone_session_free(lost);
 }
 
-bool phone_session_take(struct phone *phone, enum phone_account_kind kind,
-                        struct phone_session *session) {
-    pthread_mutex_lock(&phone->lock);
-    struct phone_session *taken = unlink_session(&phone->accounts[kind]);
-    pthread_mutex_unlock(&phone->lock);
-    if (taken != NULL) *session = *taken;
-    phone_session_free(taken);
-    return taken != NULL;
-}
-
 enum login_outcome phone_session_unanswered(struct phone *phone, enum phone_account_kind kind) {
     pthread_mutex_lock(&phone->lock);
     unsigned in_a_row = ++phone->accounts[kind].unanswered;

@@ -35,10 +35,6 @@ void phone_session_seen(struct phone *phone, enum phone_account_kind kind, uint6
                         const struct header *headers, size_t count, uint64_t now_ms);
 /* An answer knew it no longer. Nothing happens where there is another one by now. */
 void phone_session_lost(struct phone *phone, enum phone_account_kind kind, uint64_t id);
-/* Take it away, to log out. False where there is none. */
-MUST_USE bool phone_session_take(struct phone *phone, enum phone_account_kind kind,
-                                 struct phone_session *session);
-
 /* A password was sent and nothing came of it: what is to be reported. */
 enum login_outcome phone_session_unanswered(struct phone *phone, enum phone_account_kind kind);
 

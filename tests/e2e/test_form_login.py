@@ -106,6 +106,23 @@ def test_gigaset_advice_is_a_login_too(form_site, sign_in):
     assert sign_in(gate, "bob").get(at(PAGE["gigaset"])).status == 200
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_shipped_profile_logs_in(tmp_path_factory, new_gate, sign_in, kind):
+    phone = FormPhone(tmp_path_factory.mktemp("phone"), kind)
+    try:
+        gate = new_gate({"101": phone})
+        s = sign_in(gate, "alice")
+        for _ in range(3):
+            assert s.get(at(PAGE[kind])).status == 200
+        assert change(s, kind).status == 200
+        for method, path in OWN[kind]:
+            assert s.request(method, at(path), ORIGIN, b"a=1").status == 403
+        counters = phone.counters()
+        assert counters["logins"] == 1 and counters["failed_logins"] == 0
+    finally:
+        phone.stop()
+
+
 # --- two accounts, two sessions ------------------------------------------------------------------
 
 def test_admin_and_user_have_a_session_each(form_site, sign_in):
