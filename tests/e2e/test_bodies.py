@@ -11,7 +11,11 @@ from digestclient import Digest
 from rawhttp import Client, head
 
 BIG = 20_000_000
-GATE = {"limits": {"body_bytes": 32_000_000}}
+# What nobody could look into goes to a Snom phone only where the grant lifts what would be looked for.
+STEPS = ["step1", "step2", "step3", "step4"]
+GATE = {"limits": {"body_bytes": 32_000_000},
+        "grants": ({"users": ["alice"], "role": "admin", "phones": ["*"], "allow": STEPS},
+                   {"users": ["bob"], "role": "user", "phones": ["101"]})}
 PCAP = "/phone/101/trace.pcap"
 # What a worker may grow by while a body waits. A sanitizer keeps what was freed, so there the
 # figure says nothing and only the octets are compared.

@@ -147,7 +147,9 @@ def test_limit_of_the_body_is_413(site, client):
 
 
 def test_limit_of_a_chunked_body_is_413(new_gate):
-    gate = new_gate(limits={"body_bytes": 100000})
+    steps = ["step1", "step2", "step3", "step4"]  # what would have to be looked for in the body
+    gate = new_gate(limits={"body_bytes": 100000}, grants=(
+        {"users": ["alice"], "role": "admin", "phones": ["*"], "allow": steps},))
     with Client(gate.port) as c:
         digest = login(gate, c, "alice")
         c.send(wire(digest, "POST", "/phone/101/contacts.htm", ("Transfer-Encoding", "chunked"),
