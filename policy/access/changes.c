@@ -30,9 +30,15 @@ static bool add_names(const struct params *params, struct arena *arena, struct c
     return true;
 }
 
+/* Without the flags of the text form: the bare name is in the list as well (params_add). */
+static struct str without_flags(struct str name) {
+    while (name.len > 1 && params_has_any(str_part(name, name.len - 1, 1), "&$! ")) name.len--;
+    return name;
+}
+
 static void look_for_more(const struct params *params, struct changes *c, const struct str *names) {
     for (size_t i = 0; i < params->count && !c->more; i++) {
-        c->more = !has_name(names, c->count, cut(params->list[i].name));
+        c->more = !has_name(names, c->count, cut(without_flags(params->list[i].name)));
     }
 }
 

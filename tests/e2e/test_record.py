@@ -152,3 +152,25 @@ def test_records_that_cannot_be_written_stop_access(new_gate, new_phone, sign_in
             s.close()
         time.sleep(0.05)
     assert statuses[-1] in (0, 503), statuses
+
+
+def test_a_change_is_named_and_its_values_are_not(site, sign_in):
+    sign_in(site, "alice").get("/phone/101/dummy.htm?settings=save&fkey3=hunter2&l=1")
+    r = site.record(path="/dummy.htm")
+    assert r["outcome"] == "allowed" and r["changed"] == ["settings", "fkey3", "l"]
+    assert r["changed_values"] == ["l=1"] and "hunter2" not in str(r)
+    assert not {"changed_more", "changed_unseen", "class", "exception"} & set(r)
+
+
+def test_a_refusal_says_which_step(site, sign_in):
+    sign_in(site, "alice").get("/phone/101/dummy.htm?settings=save&admin_mode=on")
+    r = site.record(status=403)
+    assert r["class"] == "step2" and r["reason"] == "rule_denied" and "changed" not in r
+
+
+def test_an_exception_that_was_used_is_told(new_gate, sign_in):
+    gate = new_gate(grants=({"users": ["alice"], "role": "admin", "phones": ["*"],
+                             "allow": ["step4"]},))
+    sign_in(gate, "alice").get("/phone/101/dummy.htm?settings=save&keyboard_lock=off")
+    r = gate.record(path="/dummy.htm")
+    assert r["exception"] == "step4" and "keyboard_lock" in r["changed"]
