@@ -116,22 +116,29 @@ static void read_request(const struct reader *r, const config_setting_t *group,
         reader_error(r, reader_at(group, "fields"), "\"fields\" go with a POST");
 }
 
-/* "NAME=VALUE" each. */
+/* "NAME=VALUE" each, as the list `key` has them. */
+struct pairs {
+    const char *key;
+    const struct str *texts;
+    size_t count;
+};
+
 static const struct phone_form_field *read_fields(const struct reader *r,
-                                                  const config_setting_t *group, const char *key,
-                                                  const struct str *texts, size_t count,
+                                                  const config_setting_t *group,
+                                                  const struct pairs *pairs,
                                                   const struct names *names, bool *password) {
-    struct phone_form_field *fields = reader_alloc(r, count, sizeof(*fields));
-    for (size_t i = 0; i < count; i++) {
-        size_t equals = str_find(texts[i], '=', 0);
-        const config_setting_t *at = reader_at_element(group, key, i);
-        fields[i].name = str_part(texts[i], 0, equals);
-        fields[i].value = str_part(texts[i], equals + 1, texts[i].len);
-        const char *problem =
-            equals == 0 || equals == texts[i].len
-                ? "is not NAME=VALUE"
-                : phone_form_check(fields[i].value, names->list, names->count, password);
-        if (problem != NULL) reader_error(r, at, "\"%.80s\" %s", texts[i].ptr, problem);
+    struct phone_form_field *fields = reader_alloc(r, pairs->count, sizeof(*fields));
+    for (size_t i = 0; i < pairs->count; i++) {
+        struct str text = pairs->texts[i];
+        size_t equals = str_find(text, '=', 0);
+        fields[i].name = str_part(text, 0, equals);
+        fields[i].value = str_part(text, equals + 1, text.len);
+        const char *problem = "is not NAME=VALUE";
+        if (equals > 0 && equals < text.len)
+            problem = phone_form_check(fields[i].value, names->list, names->count, password);
+        if (problem != NULL)
+            reader_error(r, reader_at_element(group, pairs->key, i), "\"%.80s\" %s", text.ptr,
+                         problem);
     }
     return fields;
 }
@@ -174,12 +181,12 @@ static void read_step(const struct reader *r, const config_setting_t *group, con
     if (!reader_group(r, group, what, step_keys, &draft)) return;
     read_request(r, group, &draft, step);
     check_paths(r, group, "locations", draft.locations, draft.location_count);
-    step->fields = read_fields(r, group, "fields", draft.fields, draft.field_count, names,
-                               &step->sends_password);
+    const struct pairs fields = {"fields", draft.fields, draft.field_count};
+    const struct pairs cookies = {"make_cookies", draft.make_cookies, draft.make_cookie_count};
+    step->fields = read_fields(r, group, &fields, names, &step->sends_password);
     step->field_count = draft.field_count;
     read_takes(r, draft.take, names, step);
-    step->cookies = read_fields(r, group, "make_cookies", draft.make_cookies,
-                                draft.make_cookie_count, names, &hashed);
+    step->cookies = read_fields(r, group, &cookies, names, &hashed);
     step->cookie_count = draft.make_cookie_count;
     if (hashed)
         reader_error(r, reader_at(group, "make_cookies"),
