@@ -29,9 +29,15 @@
     "verdict, the rule with its file and line, the grant, and what the phone is sent.\n"           \
     "  --body FILE           the request has this body\n"                                          \
     "  --content-type TYPE   of the body; application/x-www-form-urlencoded if absent\n"           \
+    "  --header 'NAME: VALUE'  it has this header field as well; may stand there often\n"          \
+    "  --script              it comes from a program; otherwise the fields are added by which\n"   \
+    "                        a browser says that a page of the phone itself made it ask\n"         \
+    "  --trace               list the rules in their order, and why each does not match\n"         \
+    "  --format text|json    text if absent\n"                                                     \
     "  --requests FILE       instead of one request: many, one a line (- is standard\n"            \
     "                        input), with a tab between the fields\n"                              \
-    "                          USER PHONE METHOD TARGET [TYPE BODY]\n"                             \
+    "                          USER PHONE METHOD TARGET [TYPE BODY] [@SENDER]\n"                   \
+    "                        SENDER is page (if absent), cross-site or script.\n"                  \
     "                        BODY may hold %XX, an empty TYPE is none. One line each, with\n"      \
     "                        tabs: verdict, status, reason, rule, path; - is none.\n"              \
     "Exit status: 0 allowed (all of them), 1 refused.\n"

@@ -117,7 +117,7 @@ void cmd_print(FILE *to, struct str s) {
     }
 }
 
-static bool may_colour(FILE *to) {
+bool cmd_may_colour(FILE *to) {
     const char *no = getenv("NO_COLOR");
     return (no == NULL || no[0] == '\0') && isatty(fileno(to)) == 1;
 }
@@ -131,7 +131,7 @@ void cmd_report(void *user, enum config_level level, const char *file, unsigned 
     else
         problems->warnings++;
     if (!is_error && problems->quiet_warnings) return;
-    bool colour = may_colour(stderr);
+    bool colour = cmd_may_colour(stderr);
     const char *on = is_error ? "\033[31m" : "\033[33m";
     cmd_print(stderr, str_of(file));
     if (line > 0) fprintf(stderr, ":%u", line);

@@ -77,6 +77,9 @@ void cmd_report(void *user, enum config_level level, const char *file, unsigned 
 /* The exit status that goes with a result of config_load. */
 int cmd_status_of(enum config_result result);
 
+/* A terminal, and nobody said NO_COLOR? */
+bool cmd_may_colour(FILE *to);
+
 /* Put `s` with control characters replaced: names and paths are other people's text. */
 void cmd_print(FILE *to, struct str s);
 

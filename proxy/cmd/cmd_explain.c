@@ -1,20 +1,27 @@
 #include <string.h>
 
 #include "proxy/cmd/cmd.h"
-#include "proxy/cmd/explain.h"
+#include "proxy/cmd/explain_report.h"
 #include "proxy/config/textfile.h"
 
 #define BODY_MAX ((size_t)1 << 30) /* what a person may try here, whatever the limits say */
 
+#define FIELDS_MAX 64
+
 struct question {
-    const char *file, *user, *phone, *method, *target, *body_file, *content_type, *list;
+    const char *file, *user, *phone, *method, *target, *body_file, *content_type, *list, *format;
+    const char *field_texts[FIELDS_MAX];
+    struct header fields[FIELDS_MAX];
+    size_t field_count;
+    bool script, trace, json;
 };
 
 /* What is wrong with the words of a command; NULL where nothing is. */
 static const char *problem_of(const struct question *q, size_t words) {
     if (q->list != NULL) {
         bool alone = q->user == NULL && q->phone == NULL && words == 0 && q->body_file == NULL &&
-                     q->content_type == NULL;
+                     q->content_type == NULL && q->format == NULL && q->field_count == 0 &&
+                     !q->script && !q->trace;
         return alone ? NULL : "--requests goes with -c only";
     }
     if (words < 2) return "METHOD and TARGET are missing";
@@ -22,6 +29,8 @@ static const char *problem_of(const struct question *q, size_t words) {
     if (q->phone == NULL) return "--phone ID is missing";
     if (q->user == NULL) return "--user NAME is missing";
     if (q->content_type != NULL && q->body_file == NULL) return "--content-type needs --body";
+    if (q->format != NULL && strcmp(q->format, "text") != 0 && strcmp(q->format, "json") != 0)
+        return "--format is text or json";
     return NULL;
 }
 
@@ -33,73 +42,48 @@ static bool read_question(int argc, char **argv, struct question *q) {
         {"--body", &q->body_file},
         {"--content-type", &q->content_type},
         {"--requests", &q->list},
+        {"--format", &q->format},
         {NULL, NULL},
     };
     const char *words[2] = {NULL, NULL};
     size_t count = ARRAY_LEN(words);
+    q->field_count = FIELDS_MAX;
+    if (!cmd_take_values(&argc, argv, "--header", q->field_texts, &q->field_count)) return false;
+    q->script = cmd_take_flag(&argc, argv, "--script");
+    q->trace = cmd_take_flag(&argc, argv, "--trace");
     if (!cmd_args(argc, argv, options, words, &count)) return false;
     q->method = words[0];
     q->target = words[1];
     const char *problem = problem_of(q, count);
     if (problem != NULL) (void)cmd_usage_error(argv[0], "%s", problem);
     if (q->file == NULL) q->file = CMD_DEFAULT_FILE;
+    q->json = q->format != NULL && strcmp(q->format, "json") == 0;
     if (q->content_type == NULL) q->content_type = "application/x-www-form-urlencoded";
     return problem == NULL;
 }
 
-static void print_line(const char *label, struct str value) {
-    if (value.len == 0) return;
-    printf("%-9s", label);
-    cmd_print(stdout, value);
-    printf("\n");
-}
-
-static void print_place(const char *label, struct str name, struct str file, unsigned line) {
-    printf("%-9s", label);
-    cmd_print(stdout, name);
-    printf("%s", name.len > 0 ? " (" : "");
-    cmd_print(stdout, file);
-    printf(":%u%s\n", line, name.len > 0 ? ")" : "");
-}
-
-static void print_refusal(unsigned status, const char *reason) {
-    printf("verdict  refused\nstatus   %u\nreason   %s\n", status, reason);
-}
-
-static void print_account(const struct config *config, const struct decision *d) {
-    const struct config_phone *phone = &config->phones[d->phone->index];
-    bool admin = d->admin_account && phone->admin_login.user.len > 0;
-    const struct config_account *account = admin ? &phone->admin_login : &phone->login;
-    if (account->user.len == 0) {
-        print_line("account", STR("none"));
-        return;
+/* "Name: value" as it would stand in a request. */
+static bool read_fields(struct question *q) {
+    for (size_t i = 0; i < q->field_count; i++) {
+        struct str line = str_of(q->field_texts[i]);
+        size_t colon = str_find(line, ':', 0);
+        q->fields[i] = (struct header){str_part(line, 0, colon),
+                                       str_trim(str_part(line, colon + 1, line.len))};
+        if (colon > 0 && colon < line.len) continue;
+        (void)cmd_usage_error("explain", "a header is written 'Name: value'");
+        return false;
     }
-    printf("account  %s (", admin ? "admin_login" : "login");
-    cmd_print(stdout, account->user);
-    printf(")\n");
+    return true;
 }
 
-static int print_decision(const struct question *q, const struct config *config,
-                          const struct decision *d) {
-    bool allowed = d->verdict == DECIDE_FORWARD && d->phone != NULL;
-    if (allowed)
-        printf("verdict  allowed\nreason   %s\n", d->reason);
-    else
-        print_refusal(d->status, d->reason);
-    print_line("detail", d->detail);
-    print_line("user", str_of(q->user));
-    print_line("role", d->role);
-    if (d->grant != NULL) print_place("grant", STR_NONE, d->grant->file, d->grant->line);
-    if (d->phone != NULL) {
-        print_line("phone", d->phone->id);
-        print_line("profile", d->phone->profile->name);
+static void show(const struct question *q, json_t *report) {
+    if (q->json) {
+        (void)json_dumpf(report, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        explain_report_text(stdout, report);
     }
-    print_line("path", d->path.decoded);
-    if (d->rule != NULL) print_place("rule", d->rule->name, d->rule->file, d->rule->line);
-    if (d->phone != NULL && d->rule == NULL) print_line("rule", STR("none matches"));
-    if (allowed) print_line("sent", d->target);
-    if (allowed) print_account(config, d);
-    return allowed ? CMD_FINE : CMD_NO;
+    json_decref(report);
 }
 
 static int judge(const struct question *q, const struct config *config, const struct user *user,
@@ -111,33 +95,34 @@ static int judge(const struct question *q, const struct config *config, const st
         .has_body = q->body_file != NULL,
         .body = {body->text, body->len},
         .content_type = str_of(q->content_type),
+        .sender = q->script ? EXPLAIN_SCRIPT : EXPLAIN_OWN_PAGE,
+        .fields = q->fields,
+        .field_count = q->field_count,
     };
+    const struct explain_shown shown = {
+        .config = config, .user = str_of(q->user), .request = &request, .rules = q->trace};
     struct explain e;
     explain_init(&e);
-    int status = CMD_NO;
-    switch (explain_judge(&e, config, user, &request)) {
-    case EXPLAIN_DECIDED:
-        status = print_decision(q, config, &e.decision);
-        break;
-    case EXPLAIN_REFUSED:
-        print_refusal(e.refusal.status, e.refusal.reason);
-        break;
-    case EXPLAIN_NO_HEAD:
-        status = cmd_usage_error("explain", "METHOD and TARGET hold no line ends");
-        break;
-    }
+    enum explain_result result = explain_judge(&e, config, user, &request);
+    int status =
+        result == EXPLAIN_DECIDED && e.decision.verdict == DECIDE_FORWARD ? CMD_FINE : CMD_NO;
+    if (result == EXPLAIN_NO_HEAD)
+        status = cmd_usage_error("explain", "METHOD, TARGET and headers hold no line ends");
+    else
+        show(q, explain_report(&shown, result, &e));
     explain_deinit(&e);
     return status;
 }
 
-static int explain(const struct question *q, const struct config *config) {
+static int explain(struct question *q, const struct config *config) {
     const struct user *user = users_find(config->policy.users, str_of(q->user));
     if (user == NULL) {
-        print_refusal(401, "unknown_user");
+        show(q, explain_report_refusal(401, "unknown_user"));
         return CMD_NO;
     }
     struct textfile body = {0};
     char error[160];
+    if (!read_fields(q)) return CMD_USAGE;
     if (q->body_file != NULL &&
         !textfile_read(q->body_file, TEXTFILE_PUBLIC, BODY_MAX, &body, error, sizeof(error)))
         return cmd_usage_error("explain", "%s: %s", q->body_file, error);

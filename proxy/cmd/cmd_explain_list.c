@@ -25,13 +25,17 @@ static bool unescape(char *text, size_t *len) {
     return true;
 }
 
-/* USER PHONE METHOD TARGET [TYPE BODY], with a tab between them. NULL, or what is wrong. */
+/* USER PHONE METHOD TARGET [TYPE BODY] [@SENDER], with a tab between them. NULL, or what is wrong.
+ */
 static const char *read_line(char *line, size_t len, struct question *q) {
     struct str rest = {line, len};
-    struct str fields[6] = {STR_NONE};
+    struct str fields[7] = {STR_NONE};
     size_t count = 0;
+    enum explain_sender sender = EXPLAIN_OWN_PAGE;
     while (count < ARRAY_LEN(fields) && str_split(&rest, '\t', &fields[count])) count++;
-    if (rest.ptr != NULL || (count != 4 && count != 6)) return "4 or 6 fields are wanted";
+    if (count % 2 == 1 && !explain_sender_from(fields[--count], &sender)) count = 0;
+    if (rest.ptr != NULL || (count != 4 && count != 6))
+        return "4 or 6 fields are wanted, and behind them perhaps @SENDER";
     if (!str_starts_with(fields[3], STR("/"))) return "TARGET is a path: it begins with /";
     q->user = fields[0];
     q->request = (struct explain_request){
@@ -41,7 +45,9 @@ static const char *read_line(char *line, size_t len, struct question *q) {
         .has_body = count == 6,
         .content_type = fields[4],
         .body = fields[5],
+        .sender = sender,
     };
+    if (count != 6) q->request.content_type = q->request.body = STR_NONE;
     if (count == 6 && !unescape(line + (fields[5].ptr - line), &q->request.body.len))
         return "a % without two hex digits in BODY";
     return NULL;

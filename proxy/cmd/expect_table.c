@@ -133,18 +133,6 @@ static const char *read_body(struct expect_table *table, struct str cell, struct
 
 /* ---- rows ---- */
 
-static const char *read_sender(struct str cell, struct explain_request *request) {
-    if (str_equal(cell, STR("@page")))
-        request->sender = EXPLAIN_OWN_PAGE;
-    else if (str_equal(cell, STR("@script")))
-        request->sender = EXPLAIN_SCRIPT;
-    else if (str_equal(cell, STR("@cross-site")))
-        request->sender = EXPLAIN_CROSS_SITE;
-    else
-        return "what asks is @page, @script or @cross-site";
-    return NULL;
-}
-
 static bool verdict_is_good(struct str verdict) {
     uint64_t status;
     return str_equal(verdict, STR("allow")) || str_equal(verdict, STR("deny")) ||
@@ -174,8 +162,10 @@ static const char *read_row(struct expect_table *table, struct str text, size_t 
     if (!str_starts_with(row->request.target, STR("/"))) return "a target begins with /";
     for (size_t i = 4; i < cells.count && problem == NULL; i++) {
         struct str cell = cells.cell[i];
-        problem = str_starts_with(cell, STR("@")) ? read_sender(cell, &row->request)
-                                                  : read_body(table, cell, row);
+        if (!str_starts_with(cell, STR("@")))
+            problem = read_body(table, cell, row);
+        else if (!explain_sender_from(cell, &row->request.sender))
+            problem = "what asks is @page, @cross-site or @script";
     }
     return problem != NULL ? problem : read_expected(str_part(text, at + arrow.len, text.len), row);
 }

@@ -24,6 +24,20 @@ void explain_deinit(struct explain *e) {
     hasher_free(e->hasher);
 }
 
+bool explain_sender_from(struct str word, enum explain_sender *sender) {
+    static const struct str words[] = {
+        [EXPLAIN_OWN_PAGE] = {"@page", 5},
+        [EXPLAIN_CROSS_SITE] = {"@cross-site", 11},
+        [EXPLAIN_SCRIPT] = {"@script", 7},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (!str_equal(words[i], word)) continue;
+        *sender = (enum explain_sender)i;
+        return true;
+    }
+    return false;
+}
+
 static bool is_given(const struct explain_request *request, struct str name) {
     for (size_t i = 0; i < request->field_count; i++)
         if (str_equal_icase(request->fields[i].name, name)) return true;
@@ -125,6 +139,7 @@ enum explain_result explain_judge(struct explain *e, const struct config *config
     arena_reset(&e->judged);
     arena_release(&e->bodies);
     arena_init(&e->bodies, DECIDE_BODY_ARENA(request->body.len));
+    e->trace = (struct decide_trace){0};
     enum explain_result result = read_head(e, config, write_head(e, &config->policy, request));
     if (result != EXPLAIN_DECIDED) return result;
     enum authn_reason account = authn_account(user, (uint64_t)time(NULL) * 1000);
@@ -135,9 +150,11 @@ enum explain_result explain_judge(struct explain *e, const struct config *config
         .arena = &e->judged,
         .bodies = &e->bodies,
         .assume_user = user,
+        .trace = &e->trace,
     };
     decide(&ctx, &e->view, &e->decision);
-    if (e->decision.verdict != DECIDE_NEED_BODY) return EXPLAIN_DECIDED;
-    decide_body(&ctx, &e->view, request->body, &e->decision);
+    if (e->decision.verdict == DECIDE_NEED_BODY)
+        decide_body(&ctx, &e->view, request->body, &e->decision);
+    e->trace.question.params = &e->trace.params;
     return EXPLAIN_DECIDED;
 }

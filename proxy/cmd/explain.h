@@ -7,6 +7,7 @@
 #define PROXY_CMD_EXPLAIN_H
 
 #include "policy/access/decide.h"
+#include "policy/access/rules_trace.h"
 #include "proxy/config/config.h"
 #include "proxy/http/http_strict.h"
 
@@ -16,6 +17,9 @@ enum explain_sender {
     EXPLAIN_CROSS_SITE, /* a browser, following a link or a form of somebody else's page */
     EXPLAIN_SCRIPT,     /* a program: none of the fields that browsers send */
 };
+
+/* "@page", "@cross-site", "@script". */
+MUST_USE bool explain_sender_from(struct str word, enum explain_sender *sender);
 
 struct explain_request {
     struct str method, target; /* target as the phone sees it, with its query */
@@ -43,6 +47,7 @@ struct explain {
     struct request_view view;
     struct http_refusal refusal;
     struct decision decision;
+    struct decide_trace trace; /* what the rules were asked */
 };
 
 void explain_init(struct explain *e);

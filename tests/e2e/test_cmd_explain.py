@@ -1,5 +1,6 @@
 """phonegate explain: the verdict, the rule and the grant of a request that nobody sends."""
 
+import json
 import subprocess
 
 import pytest
@@ -27,8 +28,9 @@ def test_allowed(cfg):
     assert status == 0
     assert answer == {
         "verdict": "allowed", "reason": "ok", "user": "bob", "role": "user",
-        "grant": "phonegate.cfg:7", "phone": "101", "profile": "model", "path": "/index.htm",
-        "rule": "pages (profiles/model.cfg:4)", "sent": "/index.htm?l=1",
+        "grant": "phonegate.cfg:7", "phone": "101", "profile": "model", "asked": "by name",
+        "path": "/index.htm", "sender": "a browser on the phone's own page", "parameters": "l",
+        "body": "none", "rule": "pages (profiles/model.cfg:4)", "sent": "/index.htm?l=1",
         "account": "login (gate)"}
 
 
@@ -42,8 +44,9 @@ def test_no_rule(cfg):
     assert status == 1
     assert answer == {
         "verdict": "refused", "status": "403", "reason": "no_rule", "user": "bob", "role": "user",
-        "grant": "phonegate.cfg:7", "phone": "101", "profile": "model", "path": "/settings",
-        "rule": "none matches"}
+        "grant": "phonegate.cfg:7", "phone": "101", "profile": "model", "asked": "by name",
+        "path": "/settings", "sender": "a browser on the phone's own page", "parameters": "none",
+        "body": "none", "rule": "none matches"}
 
 
 def test_denied_by_a_rule_that_says_why(cfg):
@@ -104,6 +107,76 @@ def test_phone_without_a_host_is_asked_for_by_path(tmp_path):
     assert (status, answer["sent"]) == (0, "/index.htm")
 
 
+def test_parameters_under_every_reading_and_never_their_values(cfg):
+    (cfg.path / "body").write_text("number=secret-1;x=secret-2")
+    done = cfg.run("explain", "-c", "phonegate.cfg", "--user", "bob", "--phone", "101", "--body",
+                   "body", "POST", "/dial.htm")
+    assert "\nparameters number, x\n" in done.stdout and "\nbody       judged\n" in done.stdout
+    assert "secret" not in done.stdout
+
+
+def trace(cfg, user, *words):
+    done = cfg.run("explain", "-c", "phonegate.cfg", "--user", user, "--phone", "101", "--trace",
+                   *words)
+    rules = done.stdout.partition("\n\n")[2].splitlines()
+    assert rules.pop(0) == "rules in their order"
+    return rules
+
+
+def test_trace_says_why_each_rule_does_not_match(cfg):
+    assert trace(cfg, "bob", "GET", "/index.htm?l=1&x=2") == [
+        "  deny   no reset (profiles/model.cfg:2): none of its parameters is there",
+        "  allow  pages (profiles/model.cfg:4): does not take parameter x",
+        "  allow  administrators (profiles/model.cfg:6): not for role user",
+        "  allow  dialling (profiles/model.cfg:8): not for GET"]
+    assert trace(cfg, "alice", "POST", "/x?reset=1") == [
+        "> deny   no reset (profiles/model.cfg:2): matches: parameter reset is there",
+        "  3 more are not asked"]
+    (cfg.path / "body").write_text("<a/>")
+    assert trace(cfg, "bob", "POST", "/dial.htm", "--body", "body", "--content-type", "text/xml") == [
+        "> deny   no reset (profiles/model.cfg:2): matches", "  3 more are not asked"]
+    (cfg.path / "body").write_text("number=1&y=2")
+    assert trace(cfg, "bob", "POST", "/dial.htm", "--body", "body")[1:] == [
+        "  allow  pages (profiles/model.cfg:4): not for POST",
+        "  allow  administrators (profiles/model.cfg:6): not for role user",
+        "  allow  dialling (profiles/model.cfg:8): does not take parameter y"]
+
+
+def test_trace_of_a_class_that_the_grant_lifts(tmp_path):
+    cfg = ConfigDir(tmp_path)
+    cfg.change('role = "admin"; phones = [ "*" ]; }',
+               'role = "admin"; phones = [ "*" ]; allow = [ "factory-reset" ]; }')
+    assert trace(cfg, "alice", "GET", "/x?reset=1")[0] == (
+        "  deny   no reset (profiles/model.cfg:2): the grant allows factory-reset")
+
+
+def test_json(cfg):
+    done = cfg.run("explain", "-c", "phonegate.cfg", "--user", "bob", "--phone", "101", "--trace",
+                   "--format", "json", "GET", "/index.htm?l=1")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["verdict"], answer["sent"]) == (0, "allowed", "/index.htm?l=1")
+    assert answer["grant"] == {"file": "phonegate.cfg", "line": 7}
+    assert answer["rule"] == {"name": "pages", "file": "profiles/model.cfg", "line": 4}
+    assert answer["parameters"] == ["l"] and answer["rules_not_asked"] == 2
+    assert [(r["name"], r["result"]) for r in answer["trace"]] == [
+        ("no reset", "no_parameter"), ("pages", "matches")]
+    done = cfg.run("explain", "-c", "phonegate.cfg", "--user", "bob", "--phone", "101",
+                   "--format=json", "GET", "/none")
+    assert done.returncode == 1 and json.loads(done.stdout)["rule"] is None
+    done = cfg.run("explain", "-c", "phonegate.cfg", "--user", "eve", "--phone", "101",
+                   "--format=json", "GET", "/none")
+    assert json.loads(done.stdout) == {"verdict": "refused", "status": 401, "reason": "unknown_user"}
+
+
+def test_header_fields_are_part_of_the_request(cfg):
+    status, answer = ask(cfg, "bob", "101", "GET", "/", "--header", "Host: other.example.com")
+    assert (status, answer["status"]) == (1, "400")     # two of them
+    status, answer = ask(cfg, "bob", "101", "GET", "/", "--header", "X-One: 1", "--header=X-Two:2")
+    assert status == 0 and answer["sender"].endswith("unless --header says otherwise")
+    assert ask(cfg, "bob", "101", "GET", "/", "--script")[1]["sender"] == (
+        "a program that is no browser")
+
+
 @pytest.mark.parametrize("words", [
     ("GET", "/"), ("--user", "bob", "GET", "/"), ("--phone", "101", "GET", "/"),
     ("--user", "bob", "--phone", "101", "GET"), ("--user", "bob", "--phone", "101", "GET", "x"),
@@ -111,6 +184,10 @@ def test_phone_without_a_host_is_asked_for_by_path(tmp_path):
     ("--user", "bob", "--phone", "101", "GET", "/\r\nX: y\r\n\r\n"),
     ("--user", "bob", "--phone", "101", "GET", "/", "--body", "nowhere"),
     ("--user", "bob", "--phone", "101", "GET", "/", "--content-type", "x/y"),
+    ("--user", "bob", "--phone", "101", "--header", "nothing", "GET", "/"),
+    ("--user", "bob", "--phone", "101", "--header", "X: 1\r\nY: 2\r\n\r\n", "GET", "/"),
+    ("--user", "bob", "--phone", "101", "--format", "xml", "GET", "/"),
+    ("--requests", "-", "--trace"), ("--requests", "-", "--header", "X: 1"),
     ("--user", "bob", "--phone", "101", "--why", "GET", "/")])
 def test_wrong_usage_is_2(cfg, words):
     done = cfg.run("explain", "-c", "phonegate.cfg", *words)

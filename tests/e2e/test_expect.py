@@ -128,7 +128,7 @@ def test_bodies(cfg, row, verdict):
     ("bob 101 POST / form:a form:b -> allow", "second body"),
     ("bob 101 POST / form:\\q -> allow", "backslash"), ("bob 101 POST / form:\\ -> allow", "backslash"),
     ("bob 101 POST / form:\\x4 -> allow", "backslash"),
-    ("bob 101 GET / @nobody -> allow", "@page, @script or @cross-site"),
+    ("bob 101 GET / @nobody -> allow", "@page, @cross-site or @script"),
     ("\"bob 101 GET / -> allow", "a quote without its end"),
     ("bobby 101 GET / -> allow", "there is no user \"bobby\"")])
 def test_a_line_that_is_no_row(cfg, line, problem):

@@ -1,9 +1,11 @@
 """`phonegate explain` and `phonegate serve` say the same of 10,000 random requests.
 
 The requests lean towards what is easily judged wrongly: pages that rules name, in other spellings,
-with listed and unlisted parameters and with bodies. EXPLAIN_SEED=N makes others of them."""
+with listed and unlisted parameters and with bodies, asked for by pages and programs that may or may
+not. EXPLAIN_SEED=N makes others of them. tests/unit/test_explain.c asks decide() the same way."""
 
 import collections
+import json
 import os
 import pathlib
 import random
@@ -45,7 +47,9 @@ ODD = ["%zz", "%", "%4", "%00", "%0a", "%2f", "%2F", "%5c", "%25", "%2e", ";", "
        "/../", "/..", "%2e%2e/", "\\", "+", "%20", ".", "~", "'", "*", "%c3%a9", "%ff", "\xe9",
        " ", "#", '"', "|", "\x01", "/x", "\x7f", "%EF%BC%8F", "..;/", "?"]
 
-Request = collections.namedtuple("Request", "user phone method target type body")
+SENDERS = ["page"] * 8 + ["script", "cross-site"]
+
+Request = collections.namedtuple("Request", "user phone method target type body sender")
 
 
 def spelled(rng, text):
@@ -117,7 +121,8 @@ def random_request(rng):
         body = random_body(rng, kind)
     # The file of --requests has these between its fields.
     target = re.sub("[\t\n]", "", target)
-    return Request(rng.choice(USERS[:2] + USERS), rng.choice(PHONES), method, target, kind, body)
+    return Request(rng.choice(USERS[:2] + USERS), rng.choice(PHONES), method, target, kind, body,
+                   rng.choice(SENDERS))
 
 
 # --- explain -----------------------------------------------------------------------------------
@@ -126,6 +131,7 @@ def line_of(r):
     fields = [r.user, r.phone, r.method, r.target]
     if r.body is not None:
         fields += [r.type, "".join("%%%02x" % octet for octet in r.body)]
+    fields += ["@" + r.sender] if r.sender != "page" else []
     return ("\t".join(fields) + "\n").encode("latin-1")
 
 
@@ -146,6 +152,18 @@ def as_recorded(octets):
         return octets.decode("utf-8")
     except UnicodeDecodeError:
         return "".join(chr(o) if o < 0x80 else "\ufffd" for o in octets)
+
+
+def sender_fields(r, host):
+    """What a browser adds to a request that this page made it send."""
+    if r.sender == "script":
+        return []
+    own = r.sender == "page"
+    lines = [("Sec-Fetch-Site", "same-origin" if own else "cross-site"),
+             ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")]
+    if r.method not in ("GET", "HEAD"):
+        lines.append(("Origin", "https://" + (host if own else "elsewhere.invalid")))
+    return lines
 
 
 # --- serve -------------------------------------------------------------------------------------
@@ -193,11 +211,11 @@ class Person(threading.Thread):
         f["uri"] = re.sub(r'(["\\])', r"\\\1", target)
         text = "Digest " + ", ".join('%s="%s"' % (n, f[n]) if n in digestclient.QUOTED else
                                      "%s=%s" % (n, f[n]) for n in digestclient.ORDER if n in f)
-        lines = [("Authorization", text)]
+        host = r.phone + ".phones.localhost" if by_name else "gate.localhost"
+        lines = [("Authorization", text)] + sender_fields(r, host)
         if r.body is not None:
             lines += [("Content-Type", r.type)] if r.type else []
             lines += [("Content-Length", str(len(r.body)))]
-        host = r.phone + ".phones.localhost" if by_name else "gate.localhost"
         return rawhttp.head(r.method, target, host, lines) + (r.body or b"")
 
     def send_some(self):
@@ -304,7 +322,8 @@ def test_explain_and_serve_agree(new_gate, stub):
     requests = [random_request(rng) for _ in range(COUNT)]
     explained = ask_explain(gate, requests)
     served = ask_serve(gate, requests)
-    wrong = ["%s: %.600r\n    explain %s\n    serve   %s" % (name, r, b" ".join(answer), row) for r, answer, row in zip(requests, explained, map(served.get, range(COUNT)))
+    wrong = ["%s: %.600r\n    explain %s\n    serve   %s" % (name, r, b" ".join(answer), row)
+             for r, answer, row in zip(requests, explained, map(served.get, range(COUNT)))
              if (name := difference(answer, row))]
     assert not wrong, "EXPLAIN_SEED=%d: %d differ\n%s" % (SEED, len(wrong), "\n".join(wrong[:10]))
     # A comparison of one verdict with itself would prove little.
@@ -314,3 +333,30 @@ def test_explain_and_serve_agree(new_gate, stub):
                    "bad_escape", "unknown_host", "method_unknown", "body_too_large"):
         assert seen[reason] >= COUNT // 2000, "%s: %d" % (reason, seen[reason])
     assert COUNT // 10 < seen["ok"] < COUNT // 2
+
+
+def test_one_request_and_a_list_of_them_get_the_same_answer(new_gate):
+    gate = new_gate({"101": {"url": "https://127.0.0.1:9", "profile": "snom", "login_required": False,
+                             "tls": {"verify": "none"}, "host": "101.phones.localhost"}},
+                    grants=GRANTS, limits=LIMITS, users={user: ["SHA-256"] for user in USERS},
+                    start=False)
+    rng = random.Random(SEED)
+    requests = []
+    while len(requests) < 60:
+        r = random_request(rng)
+        # What can stand in a command line, and what it can say.
+        if r.sender != "cross-site" and r.phone and re.fullmatch("[!-~]+", r.target + r.method):
+            requests.append(r)
+    for r, answer in zip(requests, ask_explain(gate, requests)):
+        words = ["--user", r.user, "--phone", r.phone]
+        words += ["--script"] if r.sender == "script" else []
+        if r.body is not None:
+            (gate.dir / "body").write_bytes(r.body)
+            words += ["--body", str(gate.dir / "body"), "--content-type", r.type]
+        done = subprocess.run([gate_module.program(), "explain", "-c", str(gate.file), *words,
+                               "--format", "json", "--", r.method, r.target],
+                              stdout=subprocess.PIPE, check=False, timeout=20 * gate_module.SLOWER)
+        said = json.loads(done.stdout)
+        rule = said.get("rule") or {"name": "-"}
+        assert (said["verdict"], str(said.get("status", "-")), said["reason"], rule["name"],
+                said.get("path", "-")) == tuple(text.decode() for text in answer), r
