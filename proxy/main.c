@@ -17,7 +17,8 @@
 #define CHECK_HELP                                                                                 \
     "Report every problem of the configuration with file and line.\n"                              \
     "  --expect TABLE   then judge each row of this table, and say which do not hold:\n"           \
-    "                     USER PHONE METHOD TARGET [KIND:BODY] [@SENDER] -> VERDICT [RULE]\n"      \
+    "                     USER PHONE METHOD TARGET [KIND:BODY] [@SENDER] [from=ADDRESS]\n"         \
+    "                       [at=TIME] -> VERDICT [RULE]\n"                                         \
     "                   VERDICT is allow, deny or a status, RULE the name of one or - for none.\n" \
     "                   A table that names phones and users of its own needs no configuration.\n"  \
     "  --profiles DIR   where the profiles of such a table are; if absent, in profiles_dir of\n"   \
@@ -32,6 +33,8 @@
     "  --header 'NAME: VALUE'  it has this header field as well; may stand there often\n"          \
     "  --script              it comes from a program; otherwise the fields are added by which\n"   \
     "                        a browser says that a page of the phone itself made it ask\n"         \
+    "  --from ADDRESS        the person is there, as grants with \"from\" want to know\n"          \
+    "  --at TIME             when: 2026-12-31T18:00:00Z; now if absent\n"                          \
     "  --trace               list the rules in their order, and why each does not match\n"         \
     "  --format text|json    text if absent\n"                                                     \
     "  --requests FILE       instead of one request: many, one a line (- is standard\n"            \

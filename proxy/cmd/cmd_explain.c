@@ -9,19 +9,22 @@
 #define FIELDS_MAX 64
 
 struct question {
-    const char *file, *user, *phone, *method, *target, *body_file, *content_type, *list, *format;
+    const char *file, *user, *phone, *method, *target, *body_file, *content_type, *list, *format,
+        *from, *at;
     const char *field_texts[FIELDS_MAX];
     struct header fields[FIELDS_MAX];
+    struct network_address address;
+    struct when when;
     size_t field_count;
     bool script, trace, json;
 };
 
 /* What is wrong with the words of a command; NULL where nothing is. */
-static const char *problem_of(const struct question *q, size_t words) {
+static const char *problem_of(struct question *q, size_t words) {
     if (q->list != NULL) {
         bool alone = q->user == NULL && q->phone == NULL && words == 0 && q->body_file == NULL &&
                      q->content_type == NULL && q->format == NULL && q->field_count == 0 &&
-                     !q->script && !q->trace;
+                     q->from == NULL && q->at == NULL && !q->script && !q->trace;
         return alone ? NULL : "--requests goes with -c only";
     }
     if (words < 2) return "METHOD and TARGET are missing";
@@ -31,6 +34,10 @@ static const char *problem_of(const struct question *q, size_t words) {
     if (q->content_type != NULL && q->body_file == NULL) return "--content-type needs --body";
     if (q->format != NULL && strcmp(q->format, "text") != 0 && strcmp(q->format, "json") != 0)
         return "--format is text or json";
+    if (q->from != NULL && !explain_address_from(q->from, &q->address))
+        return "--from is an address: 192.0.2.1 or 2001:db8::1";
+    if (q->at != NULL && !explain_when_from(str_of(q->at), &q->when))
+        return "--at is a time: 2026-12-31T18:00:00Z, with +01:00 for the Z, or 2026-12-31";
     return NULL;
 }
 
@@ -43,6 +50,8 @@ static bool read_question(int argc, char **argv, struct question *q) {
         {"--content-type", &q->content_type},
         {"--requests", &q->list},
         {"--format", &q->format},
+        {"--from", &q->from},
+        {"--at", &q->at},
         {NULL, NULL},
     };
     const char *words[2] = {NULL, NULL};
@@ -98,6 +107,8 @@ static int judge(const struct question *q, const struct config *config, const st
         .sender = q->script ? EXPLAIN_SCRIPT : EXPLAIN_OWN_PAGE,
         .fields = q->fields,
         .field_count = q->field_count,
+        .when = q->when,
+        .address = q->address,
     };
     const struct explain_shown shown = {
         .config = config, .user = str_of(q->user), .request = &request, .rules = q->trace};

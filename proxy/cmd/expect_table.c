@@ -149,24 +149,43 @@ static const char *read_expected(struct str text, struct expect_row *row) {
     return verdict_is_good(row->verdict) ? NULL : "the verdict is allow, deny or a status";
 }
 
+/* What stands behind the target. */
+static const char *read_extra(struct expect_table *table, struct str cell, struct expect_row *row) {
+    struct explain_request *request = &row->request;
+    const struct str from = STR("from="), at = STR("at=");
+    if (str_starts_with(cell, STR("@")))
+        return explain_sender_from(cell, &request->sender)
+                   ? NULL
+                   : "what asks is @page, @cross-site or @script";
+    if (str_starts_with(cell, from)) {
+        struct str text = arena_copy(&table->arena, str_part(cell, from.len, cell.len));
+        ENSURE(text.ptr != NULL);
+        return explain_address_from(text.ptr, &request->address)
+                   ? NULL
+                   : "from= is an address: 192.0.2.1 or 2001:db8::1";
+    }
+    if (str_starts_with(cell, at))
+        return explain_when_from(str_part(cell, at.len, cell.len), &request->when)
+                   ? NULL
+                   : "at= is a time: 2026-12-31T18:00:00Z, with +01:00 for the Z, or 2026-12-31";
+    return read_body(table, cell, row);
+}
+
 static const char *read_row(struct expect_table *table, struct str text, size_t at,
                             struct expect_row *row) {
     struct cells cells;
     const char *problem = split(str_part(text, 0, at), &cells);
     if (problem != NULL) return problem;
-    if (cells.count < 4) return "a row is: user phone method target [KIND:body] -> verdict [rule]";
+    if (cells.count < 4)
+        return "a row is: user phone method target [KIND:body] [@sender] [from=] [at=] -> "
+               "verdict [rule]";
     row->user = cells.cell[0];
     row->request.phone = cells.cell[1];
     row->request.method = cells.cell[2];
     row->request.target = cells.cell[3];
     if (!str_starts_with(row->request.target, STR("/"))) return "a target begins with /";
-    for (size_t i = 4; i < cells.count && problem == NULL; i++) {
-        struct str cell = cells.cell[i];
-        if (!str_starts_with(cell, STR("@")))
-            problem = read_body(table, cell, row);
-        else if (!explain_sender_from(cell, &row->request.sender))
-            problem = "what asks is @page, @cross-site or @script";
-    }
+    for (size_t i = 4; i < cells.count && problem == NULL; i++)
+        problem = read_extra(table, cells.cell[i], row);
     return problem != NULL ? problem : read_expected(str_part(text, at + arrow.len, text.len), row);
 }
 

@@ -1,14 +1,14 @@
 /* expect_table.h: one table of what a policy is expected to say, as a network team writes it.
  *
  *   # a comment
- *   user phone method target [KIND:body] [@sender] -> verdict [rule]
+ *   user phone method target [KIND:body] [@sender] [from=ADDRESS] [at=TIME] -> verdict [rule]
  *
  * A table may name its own phones and people, and then needs no configuration:
  *
  *   phone ID PROFILE
  *   user NAME [ROLE [exception...]]
  *
- * Their form in full: phonegate-expect(5). */
+ * Their form in full: TABLES in phonegate(8). */
 #ifndef PROXY_CMD_EXPECT_TABLE_H
 #define PROXY_CMD_EXPECT_TABLE_H
 

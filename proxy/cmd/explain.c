@@ -1,11 +1,14 @@
 #include "proxy/cmd/explain.h"
 
+#include <arpa/inet.h>
+#include <string.h>
 #include <time.h>
 
 #include "policy/access/route.h"
 #include "policy/base/outbuf.h"
 #include "proxy/client/conn.h"
 #include "proxy/http/http_parse.h"
+#include "proxy/run/peers.h"
 
 /* Of our own making: the largest head and as many fields as may be configured. */
 #define HEAD_CAP ((size_t)16 << 20)
@@ -22,6 +25,34 @@ void explain_deinit(struct explain *e) {
     arena_release(&e->judged);
     arena_release(&e->bodies);
     hasher_free(e->hasher);
+}
+
+struct when explain_when(int64_t utc_s) {
+    struct tm local;
+    time_t seconds = (time_t)utc_s;
+    if (localtime_r(&seconds, &local) == NULL) return (struct when){0};
+    return (struct when){utc_s, (int32_t)local.tm_gmtoff};
+}
+
+bool explain_when_from(struct str text, struct when *when) {
+    int64_t utc_s;
+    if (!when_parse(text, false, &utc_s)) return false;
+    *when = explain_when(utc_s);
+    return when->utc_s != 0;
+}
+
+bool explain_address_from(const char *text, struct network_address *address) {
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    struct sockaddr_storage any = {0};
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+        memcpy(&any, &v4, sizeof(v4));
+    else if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
+        memcpy(&any, &v6, sizeof(v6));
+    else
+        return false;
+    *address = peer_address_of((const struct sockaddr *)&any);
+    return true;
 }
 
 bool explain_sender_from(struct str word, enum explain_sender *sender) {
@@ -142,13 +173,16 @@ enum explain_result explain_judge(struct explain *e, const struct config *config
     e->trace = (struct decide_trace){0};
     enum explain_result result = read_head(e, config, write_head(e, &config->policy, request));
     if (result != EXPLAIN_DECIDED) return result;
-    enum authn_reason account = authn_account(user, (uint64_t)time(NULL) * 1000);
+    struct when when = request->when.utc_s != 0 ? request->when : explain_when(time(NULL));
+    enum authn_reason account = authn_account(user, (uint64_t)when.utc_s * 1000);
     if (account != AUTHN_REASON_OK) return refuse(e, 401, authn_reason_str(account));
     const struct decide_ctx ctx = {
         .policy = &config->policy,
         .hasher = e->hasher,
         .arena = &e->judged,
         .bodies = &e->bodies,
+        .when = when,
+        .address = request->address,
         .assume_user = user,
         .trace = &e->trace,
     };

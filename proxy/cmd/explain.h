@@ -31,7 +31,16 @@ struct explain_request {
     const struct header
         *fields; /* more of them; one of the same name as the sender's replaces it */
     size_t field_count;
+    struct when when;               /* all zero: now */
+    struct network_address address; /* of who asks; all zero: nobody knows */
 };
+
+/* The local time of this machine at this second. */
+struct when explain_when(int64_t utc_s);
+
+/* "192.0.2.1" or "2001:db8::1"; "2026-12-31T18:00:00+01:00" or "2026-12-31". False: it is none. */
+MUST_USE bool explain_address_from(const char *text, struct network_address *address);
+MUST_USE bool explain_when_from(struct str text, struct when *when);
 
 enum explain_result {
     EXPLAIN_DECIDED, /* see `decision` */

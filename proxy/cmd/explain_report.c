@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "policy/access/grants.h"
+
 json_t *explain_json_str(struct str s) {
     if (s.len == 0) return json_string("");
     if (str_is_utf8(s)) return json_stringn(s.ptr, s.len);
@@ -44,6 +46,12 @@ static void put_way(json_t *report, const struct explain_shown *shown, const str
     put_str(report, "user", shown->user);
     put_str(report, "role", d->role);
     if (d->grant != NULL) put(report, "grant", place(STR_NONE, d->grant->file, d->grant->line));
+    if (d->missed.grant != NULL) {
+        const struct grant *missed = d->missed.grant;
+        json_t *object =
+            place(str_of(grant_limit_str(d->missed.limit)), missed->file, missed->line);
+        put(report, "lapsed", object);
+    }
     if (d->phone != NULL) {
         put_str(report, "phone", d->phone->id);
         put_str(report, "profile", d->phone->profile->name);
@@ -116,10 +124,10 @@ static void put_question(json_t *report, const struct explain *e) {
 
 /* ---- the rules ---- */
 
-static void put_rule(json_t *report, const struct decision *d, bool asked) {
+static void put_rule(json_t *report, const struct decision *d) {
     if (d->rule != NULL)
         put(report, "rule", place(d->rule->name, d->rule->file, d->rule->line));
-    else if (asked)
+    else if (strcmp(d->reason, decide_reason_str(DECIDE_REASON_NO_RULE)) == 0)
         put(report, "rule", json_null());
 }
 
@@ -212,8 +220,10 @@ json_t *explain_report(const struct explain_shown *shown, enum explain_result re
     put_str(report, "detail", d->detail);
     put_way(report, shown, d);
     put_sender(report, shown->request);
+    if (d->origin.verdict != ORIGIN_UNCHECKED)
+        put(report, "origin", json_string(origin_verdict_str(d->origin.verdict)));
     put_question(report, e);
-    put_rule(report, d, e->trace.asked);
+    put_rule(report, d);
     if (allowed) put_str(report, "sent", d->target);
     if (allowed) put_account(report, shown->config, d);
     if (shown->rules && e->trace.asked) put_rules(report, e);

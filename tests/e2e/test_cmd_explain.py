@@ -29,7 +29,8 @@ def test_allowed(cfg):
     assert answer == {
         "verdict": "allowed", "reason": "ok", "user": "bob", "role": "user",
         "grant": "phonegate.cfg:7", "phone": "101", "profile": "model", "asked": "by name",
-        "path": "/index.htm", "sender": "a browser on the phone's own page", "parameters": "l",
+        "path": "/index.htm", "sender": "a browser on the phone's own page", "origin": "ours",
+        "parameters": "l",
         "body": "none", "rule": "pages (profiles/model.cfg:4)", "sent": "/index.htm?l=1",
         "account": "login (gate)"}
 
@@ -45,7 +46,8 @@ def test_no_rule(cfg):
     assert answer == {
         "verdict": "refused", "status": "403", "reason": "no_rule", "user": "bob", "role": "user",
         "grant": "phonegate.cfg:7", "phone": "101", "profile": "model", "asked": "by name",
-        "path": "/settings", "sender": "a browser on the phone's own page", "parameters": "none",
+        "path": "/settings", "sender": "a browser on the phone's own page", "origin": "ours",
+        "parameters": "none",
         "body": "none", "rule": "none matches"}
 
 
@@ -168,6 +170,31 @@ def test_json(cfg):
     assert json.loads(done.stdout) == {"verdict": "refused", "status": 401, "reason": "unknown_user"}
 
 
+def test_forged_requests(cfg):
+    cross = ("--header", "Sec-Fetch-Site: cross-site")
+    status, answer = ask(cfg, "bob", "101", "GET", "/index.htm?l=1", *cross)
+    assert (status, answer["reason"], answer["origin"]) == (1, "other_site", "other_site")
+    assert ask(cfg, "bob", "101", "GET", "/index.htm", *cross)[1]["origin"] == "navigation"
+    (cfg.path / "body").write_text("number=1")
+    status, answer = ask(cfg, "bob", "101", "POST", "/dial.htm", "--body", "body", "--script")
+    assert (status, answer["reason"], answer["origin"]) == (1, "scripts_not_allowed", "silent")
+    assert "rule" not in answer
+
+
+def test_limits_of_grants(tmp_path):
+    cfg = ConfigDir(tmp_path)
+    cfg.change('role = "user"; phones = [ "101" ]; }',
+               'role = "user"; phones = [ "101" ]; from = [ "192.0.2.0/24", "2001:db8::/32" ];'
+               ' until = "2026-12-31"; }')
+    at = ("--at", "2026-12-31T23:59:59Z")
+    for words, lapsed in [((), "from"), (("--from", "198.51.100.1"), "from"),
+                          (("--from", "192.0.2.9"), None), (("--from", "2001:db8::9"), None),
+                          (("--from", "192.0.2.9", "--at", "2027-01-01"), "until")]:
+        status, answer = ask(cfg, "bob", "101", "GET", "/", *(at if "--at" not in words else ()), *words)
+        assert status == (1 if lapsed else 0), answer
+        assert answer.get("lapsed") == (lapsed and lapsed + " (phonegate.cfg:7)")
+
+
 def test_header_fields_are_part_of_the_request(cfg):
     status, answer = ask(cfg, "bob", "101", "GET", "/", "--header", "Host: other.example.com")
     assert (status, answer["status"]) == (1, "400")     # two of them
@@ -187,7 +214,9 @@ def test_header_fields_are_part_of_the_request(cfg):
     ("--user", "bob", "--phone", "101", "--header", "nothing", "GET", "/"),
     ("--user", "bob", "--phone", "101", "--header", "X: 1\r\nY: 2\r\n\r\n", "GET", "/"),
     ("--user", "bob", "--phone", "101", "--format", "xml", "GET", "/"),
-    ("--requests", "-", "--trace"), ("--requests", "-", "--header", "X: 1"),
+    ("--user", "bob", "--phone", "101", "--from", "here", "GET", "/"),
+    ("--user", "bob", "--phone", "101", "--at", "noon", "GET", "/"),
+    ("--requests", "-", "--at", "2027-01-01"), ("--requests", "-", "--trace"), ("--requests", "-", "--header", "X: 1"),
     ("--user", "bob", "--phone", "101", "--why", "GET", "/")])
 def test_wrong_usage_is_2(cfg, words):
     done = cfg.run("explain", "-c", "phonegate.cfg", *words)

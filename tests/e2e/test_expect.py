@@ -101,6 +101,29 @@ def test_profiles_beside_the_table_or_of_the_configuration(cfg):
     assert (done.returncode, done.stdout) == (0, "phonegate.cfg: ok\n1 row holds, 0 do not\n")
 
 
+def test_who_made_it_ask_and_from_where_and_when(cfg):
+    cfg.change('role = "user"; phones = [ "101" ]; }',
+               'role = "user"; phones = [ "101" ]; from = [ "192.0.2.0/24" ]; until = "2026-12-31"; }')
+    here = "from=192.0.2.9 at=2026-12-31T23:59:59Z"
+    done = expect(cfg, "bob 101 GET / %s -> allow\n"
+                  "bob 101 GET / at=2026-12-31 -> 404\n"
+                  "bob 101 GET / from=192.0.2.9 at=2027-01-01 -> 404\n"
+                  "bob 101 GET / @cross-site %s -> allow\n"
+                  "bob 101 GET /?l=1 @page %s -> allow\n"
+                  "bob 101 GET /?l=1 %s @cross-site -> deny -\n"
+                  "bob 101 POST /dial.htm form:number=1 @script %s -> deny -\n"
+                  "bob 101 POST /dial.htm form:number=1 %s -> allow\n" % ((here,) * 6),
+                  "-c", "phonegate.cfg")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_scripts_that_may(cfg):
+    done = expect(cfg, "phone 101 model\nuser ann admin scripts\nuser eve admin\n"
+                  "ann 101 POST /x form:a=b @script -> allow\n"
+                  "eve 101 POST /x form:a=b @script -> deny\n", "--profiles", "profiles")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
 def test_several_tables_are_added_up(cfg):
     (cfg.path / "more.txt").write_text("bob 101 GET /none -> allow\n")
     done = expect(cfg, OWN + "ann 101 GET /x -> allow\n", "--expect=more.txt", "-c", "phonegate.cfg")
@@ -129,6 +152,7 @@ def test_bodies(cfg, row, verdict):
     ("bob 101 POST / form:\\q -> allow", "backslash"), ("bob 101 POST / form:\\ -> allow", "backslash"),
     ("bob 101 POST / form:\\x4 -> allow", "backslash"),
     ("bob 101 GET / @nobody -> allow", "@page, @cross-site or @script"),
+    ("bob 101 GET / from=here -> allow", "from= is"), ("bob 101 GET / at=noon -> allow", "at= is"),
     ("\"bob 101 GET / -> allow", "a quote without its end"),
     ("bobby 101 GET / -> allow", "there is no user \"bobby\"")])
 def test_a_line_that_is_no_row(cfg, line, problem):
@@ -143,7 +167,7 @@ def test_a_line_that_is_no_row(cfg, line, problem):
     ("phone 1/2 model\nuser ann admin\n", 1, "is no phone id"),
     ("\nuser ann admin\n", 2, "phones stand before users"),
     ("phone 101 model\nuser ann admin\nphone 102 model\n", 3, "phones stand before users"),
-    ("phone 101 model\n\nuser ann boss\n", 3, "names the role"),
+    ("phone 101 model\n\nuser ann boss\n", 3, "role \"boss\" is neither"),
     ("phone 101 model\nuser ann admin everything\n", 2, "is no exception"),
     ("phone 101 model\nuser ann admin\nuser\n", 3, "a user is"),
     ("phone 101 mo\\del\nuser ann admin\n", 1, "an odd character")])
