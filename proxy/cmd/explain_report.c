@@ -95,7 +95,7 @@ static bool is_listed(const json_t *names, const json_t *name) {
 static json_t *parameter_names(const struct params *params) {
     json_t *names = json_array();
     for (size_t i = 0; i < params->count; i++) {
-        json_t *name = explain_json_str(params->names[i]);
+        json_t *name = explain_json_str(params->list[i].name);
         if (!is_listed(names, name)) ENSURE(json_array_append(names, name) == 0);
         json_decref(name);
     }
@@ -131,6 +131,13 @@ static void put_rule(json_t *report, const struct decision *d) {
         put(report, "rule", json_null());
 }
 
+/* Is it only the value that the rule minds? */
+static bool is_named(const struct rule *rule, struct str parameter) {
+    for (size_t i = 0; i < rule->param_count; i++)
+        if (rule_param_names(&rule->parameters[i], parameter)) return true;
+    return false;
+}
+
 static json_t *miss_text(const struct rule *rule, const struct rules_trace *trace,
                          const struct rules_question *q) {
     const char *parameter = trace->parameter.ptr;
@@ -148,7 +155,10 @@ static json_t *miss_text(const struct rule *rule, const struct rules_trace *trac
     case RULES_MISS_LIFTED:
         return json_sprintf("the grant allows " STR_FMT, STR_ARG(rule->class));
     case RULES_MISS_PARAMETER:
-        return json_sprintf("does not take parameter %.*s", len, parameter);
+        return json_sprintf(is_named(rule, trace->parameter)
+                                ? "does not take this value of parameter %.*s"
+                                : "does not take parameter %.*s",
+                            len, parameter);
     case RULES_MISS_NO_PARAMETER:
         return json_string("none of its parameters is there");
     case RULES_MISS_HAS_BODY:
