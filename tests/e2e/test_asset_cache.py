@@ -163,7 +163,7 @@ def test_nobody_gets_a_copy_who_may_not_ask_the_phone(make, phone, sign_in):
 
 def test_a_role_without_the_right_gets_403(make, phone, sign_in):
     gate = make(profile=lambda t: t.replace(
-        'name = "style sheets, scripts and pictures"; roles = [ "user" ];',
+        'name = "style sheets, scripts and pictures"; roles = [ "user", "helpdesk", "auditor" ];',
         'name = "style sheets, scripts and pictures"; roles = [ "admin" ];'))
     warm(sign_in(gate, "alice"))
     answer = sign_in(gate, "bob").get(CSS)
