@@ -74,8 +74,10 @@ def test_links_of_both_kinds(new_gate, new_phone, browse, mode):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_administrator_saves_a_form(new_gate, new_phone, browse, mode):
+    """The preferences' form sends the keyboard lock along, so the grant names step 4."""
     phone = new_phone()
-    gate = new_gate({"101": phone})
+    gate = new_gate({"101": phone}, grants=(
+        {"users": ["alice"], "role": "admin", "phones": ["*"], "allow": ["step4"]},))
     host, prefix = MODES[mode]
     b = browse(gate, "alice")
     b.open("https://%s:%d%s/prefs.htm" % (host, gate.port, prefix))
