@@ -210,8 +210,9 @@ def test_slow_heads_and_slow_bodies(new_gate):
     with Client(gate.port) as c:
         digest = signed_in(gate, c)
         target = "/phone/101/prefs.htm"
-        c.send(head("POST", target, headers=[digest.header("POST", target),
-                                             ("Content-Length", "1000")]))
+        c.send(head("POST", target, headers=[
+            digest.header("POST", target), ("Content-Length", "1000"),
+            ("Content-Type", "application/x-www-form-urlencoded")]))
         begin = time.monotonic()
         drip(c, b"b" * 1000, 4)
         assert c.read().status == 408 and time.monotonic() - begin < 3.5 * SLOWER
