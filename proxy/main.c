@@ -45,6 +45,13 @@
     "                        tabs: verdict, status, reason, rule, path; - is none.\n"              \
     "Exit status: 0 allowed (all of them), 1 refused.\n"
 
+#define REPLAY_HELP                                                                                \
+    "Decide each request of the access logs (- is standard input) anew, under the\n"               \
+    "configuration that -c names, and list those that would be decided otherwise: was,\n"          \
+    "would be, both rules, how many, and the first of them. Records hold no values and no\n"       \
+    "bodies: where these would decide it is said that nobody can tell.\n"                          \
+    "Exit status: 0 nothing would change, 1 something would, 2 wrong usage or a file that\n"       \
+    "cannot be read.\n"
 #define SELF_TEST_HELP                                                                             \
     "Compute the examples of RFC 7616 and RFC 2617 with the code and the OpenSSL that the\n"       \
     "gate uses, and name algorithms that are missing (FIPS).\n"                                    \
@@ -62,6 +69,8 @@ static const struct cmd_entry commands[] = {
      "manage the people who may sign in", USER_HELP, true},
     {"explain", cmd_explain, "explain [-c FILE] --user NAME --phone ID METHOD TARGET [--body FILE]",
      "what the gate would do with a request", EXPLAIN_HELP, true},
+    {"replay", cmd_replay, "replay [-c FILE] [--format text|json] ACCESS_LOG...",
+     "which recorded requests would now be decided otherwise", REPLAY_HELP, true},
     {"self-test", cmd_self_test, "self-test", "compute the examples of the Digest RFCs",
      SELF_TEST_HELP, false},
     {"reload", cmd_reload, "reload [-c FILE]", "tell the running gate to read its files again",

@@ -187,7 +187,7 @@ enum explain_result explain_judge(struct explain *e, const struct config *config
         .trace = &e->trace,
     };
     decide(&ctx, &e->view, &e->decision);
-    if (e->decision.verdict == DECIDE_NEED_BODY)
+    if (e->decision.verdict == DECIDE_NEED_BODY && !request->body_unread)
         decide_body(&ctx, &e->view, request->body, &e->decision);
     e->trace.question.params = &e->trace.params;
     return EXPLAIN_DECIDED;

@@ -25,6 +25,7 @@ struct explain_request {
     struct str method, target; /* target as the phone sees it, with its query */
     struct str phone;          /* id; it need not exist */
     bool has_body;
+    bool body_unread;              /* leave DECIDE_NEED_BODY as it is: nobody knows the body */
     bool by_path;                  /* even where the phone has a name of its own */
     struct str body, content_type; /* content_type may be empty: no such field */
     enum explain_sender sender;

@@ -200,6 +200,9 @@ static void put_request(struct outbuf *out, const struct record *r) {
     bool canonical = r->decision != NULL && r->decision->path.decoded.len > 0;
     put_str(out, "path", canonical ? r->decision->path.decoded : view->path);
     if (view->query.ptr != NULL) put_query_keys(out, view->query);
+    if (view->body == BODY_NONE) return;
+    put_name(out, "body"); /* there was one: phonegate replay has to know */
+    outbuf_put(out, STR("true"));
 }
 
 void record_write(struct access_log *log, const struct record *r) {

@@ -133,6 +133,7 @@ static void a_request_of_a_known_person(void **state) {
     assert_false(has(r, "connect_ms"));
     assert_false(has(r, "user_claimed"));
     assert_false(has(r, "query_keys"));
+    assert_false(has(r, "body"));
     json_decref(r);
 }
 
