@@ -12,7 +12,7 @@ demo="$build curl openssl python3"
 test="$demo git wget binutils libcmocka-dev python3-pytest python3-requests python3-selenium
     ?chromium ?chromium-driver clang ?libclang-rt-dev|libclang-rt-14-dev ?clang-format-14
     ?clang-tidy-14 cppcheck shellcheck"
-bench="$demo nginx|nginx-light haproxy lighttpd"
+bench="$demo nginx|nginx-light haproxy lighttpd apache2-bin"
 
 say() { echo "install-deps: $*" >&2; }
 fail() { say "$@"; exit 1; }
