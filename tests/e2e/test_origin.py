@@ -84,7 +84,7 @@ def test_with_scripts_programs_change_things(new_gate, new_phone, sign_in):
 def test_a_rule_that_refuses_says_so_first(site, sign_in):
     bob = sign_in(site, "bob", HOST)
     assert bob.post("/prefs.htm", "language=Dansk").status == 403
-    assert site.record(method="POST", path="/prefs.htm")["reason"] == "rule_denied"
+    assert site.record(method="POST", path="/prefs.htm", user="bob")["reason"] == "rule_denied"
 
 
 # --- other sites --------------------------------------------------------------------------------
