@@ -5,6 +5,7 @@ import hashlib
 import os
 import ssl
 import subprocess
+import tempfile
 import warnings
 
 
@@ -15,7 +16,6 @@ def _run(*words):
 
 # Phones of these models have no certificate of their own; all of them show this one.
 SHARED_MODELS = ("300", "320", "360", "370")
-SHARED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shared-300.pem")
 
 
 def is_shared(model):
@@ -32,6 +32,30 @@ def make(directory, mac, number, rsa=False):
          "/O=snom/CN=%s" % mac, "-keyout", key, "-out", cert)
     os.chmod(key, 0o600)
     return cert, key
+
+
+def shared():
+    """Certificate and key that all phones without one of their own show: made by whichever of this
+    user's simulated phones comes first. Returns (certificate file, key file), which are one."""
+    directory = os.path.join(tempfile.gettempdir(), "phonegate-phones-%d" % os.getuid())
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    about = os.lstat(directory)
+    if about.st_uid != os.getuid() or about.st_mode & 0o170077 != 0o040000:
+        raise RuntimeError("%s is not a directory of this user's alone" % directory)
+    path = os.path.join(directory, "shared-300.pem")
+    if not os.path.exists(path):
+        with tempfile.TemporaryDirectory(dir=directory) as scratch:
+            cert, key = make(scratch, "300", 0, rsa=True)
+            both = os.path.join(scratch, "both.pem")
+            with open(os.open(both, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as out:
+                for name in (cert, key):
+                    with open(name, "rb") as part:
+                        out.write(part.read())
+            try:
+                os.link(both, path)
+            except FileExistsError:
+                pass        # another phone was quicker: its certificate is everybody's
+    return path, path
 
 
 def pin(cert):

@@ -26,7 +26,7 @@ class Phone:
         self.newest_tls, self.rsa = newest_tls, rsa
         self.cert_number = 0
         if cert is None and certificate.is_shared(model):
-            cert = (certificate.SHARED, certificate.SHARED)
+            cert = certificate.shared()
         self.cert, self.key = cert or certificate.make(directory, mac, 0, rsa)
         self.tls = self._context()
         self.lock = threading.Lock()
