@@ -46,6 +46,8 @@ struct config_phone {
     struct str authority;              /* host[:port] as in url: the Host header sent */
     struct str host;                   /* without port and brackets: a name or an address literal */
     uint16_t port;
+    struct str mac; /* 12 hex digits in upper case (mac.h); empty: not said */
+    bool wui;       /* false: the phone's web interface is to be off */
     struct config_account login;
     struct config_account admin_login;
     bool login_required; /* false: a phone that asks for no login is served all the same */

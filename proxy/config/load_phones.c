@@ -4,9 +4,9 @@
 #define SHOWN_NAME_MAX 128
 
 struct phone_draft {
-    struct str id, name, url, profile, host;
+    struct str id, name, url, profile, host, mac;
     const config_setting_t *login, *admin_login, *tls;
-    bool login_required, allow_plain_http;
+    bool login_required, allow_plain_http, wui;
 };
 
 #define AT(field) offsetof(struct phone_draft, field)
@@ -20,19 +20,21 @@ static const struct reader_key phone_keys[] = {
     STRING("url", true, url),
     STRING("profile", true, profile),
     STRING("host", false, host),
+    STRING("mac", false, mac),
     GROUP("login", login),
     GROUP("admin_login", admin_login),
     GROUP("tls", tls),
     {.name = "login_required", .type = READER_BOOL, .offset = AT(login_required), .absent = true},
     {.name = "allow_plain_http", .type = READER_BOOL, .offset = AT(allow_plain_http)},
+    {.name = "wui", .type = READER_BOOL, .offset = AT(wui), .absent = true},
     {.name = NULL},
 };
 
 /* What the phones have in common while they are read. */
 struct phones_ctx {
     struct loader *loader;
-    struct strmap ids; /* value: the line */
-    size_t by_path;    /* phones without a host of their own */
+    struct strmap ids, macs; /* value: the line */
+    size_t by_path;          /* phones without a host of their own */
 };
 
 /* "." and ".." would not survive in /phone/ID/. */
@@ -163,6 +165,8 @@ static void load_phone(struct phones_ctx *ctx, const config_setting_t *group,
     load_tls(l, group, &draft, phone);
     phone->policy = policy;
     phone->login_required = draft.login_required;
+    phone->wui = draft.wui;
+    if (draft.mac.len > 0) phone->mac = load_mac(l, reader_at(group, "mac"), draft.mac, &ctx->macs);
     load_form_check_phone(l, group, phone, profile);
     phone->line = reader_line(&l->reader, group);
     policy->id = draft.id;
@@ -199,12 +203,14 @@ void load_phones(struct loader *l) {
     struct config_phone *details = reader_alloc(&l->reader, count, sizeof(*details));
     struct phones_ctx ctx = {.loader = l};
     strmap_init(&ctx.ids, l->key);
+    strmap_init(&ctx.macs, l->key);
     for (size_t i = 0; i < count; i++) {
         const config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
         phones[i].index = i;
         if (config_setting_is_group(group)) load_phone(&ctx, group, &phones[i], &details[i]);
     }
     strmap_free(&ctx.ids);
+    strmap_free(&ctx.macs);
     policy->phones = phones;
     policy->phone_count = count;
     l->snapshot->config.phones = details;

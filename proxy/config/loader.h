@@ -152,6 +152,9 @@ bool load_role_is_good(struct str role);
 /* What a grant's `allow` may lift. */
 bool load_class_is_known(struct str name);
 void load_phones(struct loader *l);
+/* In its one spelling; an empty str where it is none, or another phone's in `macs`. */
+struct str load_mac(struct loader *l, const config_setting_t *at, struct str text,
+                    struct strmap *macs);
 void load_grants(struct loader *l);
 /* certificate and key; which hosts it covers; what the realm says. */
 void load_identity(struct loader *l);
