@@ -52,6 +52,20 @@
     "bodies: where these would decide it is said that nobody can tell.\n"                          \
     "Exit status: 0 nothing would change, 1 something would, 2 wrong usage or a file that\n"       \
     "cannot be read.\n"
+#define HARDEN_HELP                                                                                \
+    "Bring phones to the four steps of the vendor's guide. One of:\n"                              \
+    "  --plan            say what would change on which phone; nothing is changed\n"               \
+    "  --provision DIR   write the file for each phone's setting server\n"                         \
+    "  --apply           change the phones through their own pages\n"                              \
+    "  --rotate          new passwords on phones whose passwords are in the vault\n"               \
+    "                    (--pins: new PINs for the keyboard lock, too)\n"                          \
+    "  --wui-off         switch off the web interface of phones with \"wui = false\"\n"            \
+    "PHONE... or --all says which; --plan and --provision take all where none is named.\n"         \
+    "  --beyond          what goes beyond the guide as well (--plan, --apply)\n"                   \
+    "  --parallel N      so many phones at a time\n"                                               \
+    "  --format text|json  text if absent\n"                                                       \
+    "Exit status: 0 every phone is as it should be (--plan: nothing would change), 1 not, 2\n"     \
+    "wrong usage.\n"
 #define SELF_TEST_HELP                                                                             \
     "Compute the examples of RFC 7616 and RFC 2617 with the code and the OpenSSL that the\n"       \
     "gate uses, and name algorithms that are missing (FIPS).\n"                                    \
@@ -71,6 +85,8 @@ static const struct cmd_entry commands[] = {
      "what the gate would do with a request", EXPLAIN_HELP, true},
     {"replay", cmd_replay, "replay [-c FILE] [--format text|json] ACCESS_LOG...",
      "which recorded requests would now be decided otherwise", REPLAY_HELP, true},
+    {"harden", cmd_harden, "harden [-c FILE] --plan|--provision DIR|--apply|... [--all | PHONE...]",
+     "bring phones to the vendor's four hardening steps", HARDEN_HELP, true},
     {"self-test", cmd_self_test, "self-test", "compute the examples of the Digest RFCs",
      SELF_TEST_HELP, false},
     {"reload", cmd_reload, "reload [-c FILE]", "tell the running gate to read its files again",
@@ -81,7 +97,6 @@ static const struct cmd_entry commands[] = {
     {"help", cmd_help, "help [COMMAND]", "print this list, or more on one command",
      "Print the list of commands, or more on one of them.\n", false},
     {"audit", cmd_later, NULL, NULL, NULL, false},
-    {"harden", cmd_later, NULL, NULL, NULL, false},
     {"review", cmd_later, NULL, NULL, NULL, false},
     {"log", cmd_later, NULL, NULL, NULL, false},
 };
