@@ -186,12 +186,32 @@ static void queue_insert(struct phone *phone, struct phone_waiter *waiter) {
     phone->queued++;
 }
 
+static enum slot_verdict background_insert(struct phone *phone, struct phone_waiter *waiter) {
+    if (phone->background_queued == PHONE_BACKGROUND_MAX) return SLOT_FULL;
+    struct phone_waiter **at = &phone->background;
+    while (*at != NULL) at = &(*at)->next;
+    waiter->next = NULL;
+    *at = waiter;
+    waiter->state = WAITER_QUEUED;
+    phone->background_queued++;
+    return SLOT_QUEUED;
+}
+
+/* A free slot, and nobody before us who could have it. */
+static bool is_free_for(const struct phone *phone, const struct phone_waiter *waiter) {
+    if (phone->in_flight >= phone->concurrent_max || phone->queue != NULL) return false;
+    return !waiter->background || (phone->background == NULL && phone->background_in_flight == 0);
+}
+
 enum slot_verdict phone_slot_take(struct phone *phone, struct phone_waiter *waiter) {
     enum slot_verdict verdict = SLOT_FULL;
     pthread_mutex_lock(&phone->lock);
-    if (phone->in_flight < phone->concurrent_max && phone->queue == NULL) {
+    if (is_free_for(phone, waiter)) {
         phone->in_flight++;
+        if (waiter->background) phone->background_in_flight++;
         verdict = SLOT_GRANTED;
+    } else if (waiter->background) {
+        verdict = background_insert(phone, waiter);
     } else if (phone->queued < phone->queue_max) {
         queue_insert(phone, waiter);
         verdict = SLOT_QUEUED;
@@ -202,24 +222,41 @@ enum slot_verdict phone_slot_take(struct phone *phone, struct phone_waiter *wait
 
 bool phone_slot_leave(struct phone *phone, struct phone_waiter *waiter) {
     pthread_mutex_lock(&phone->lock);
-    bool left = list_remove(&phone->queue, waiter);
-    if (left) phone->queued--;
+    bool left = list_remove(waiter->background ? &phone->background : &phone->queue, waiter);
+    if (left && waiter->background)
+        phone->background_queued--;
+    else if (left)
+        phone->queued--;
     pthread_mutex_unlock(&phone->lock);
     return left;
 }
 
-void phone_slot_give(struct phone *phone) {
-    pthread_mutex_lock(&phone->lock);
+/* Whose turn it is: people first. NULL: nobody's. */
+static struct phone_waiter *take_next(struct phone *phone) {
     struct phone_waiter *next = phone->queue;
-    if (next == NULL) {
-        ENSURE(phone->in_flight > 0);
-        phone->in_flight--;
-    } else { /* the slot goes over as it is */
+    if (next != NULL) {
         phone->queue = next->next;
         phone->queued--;
         phone->round = next->round;
-        call(next);
+        return next;
     }
+    next = phone->background;
+    if (next == NULL || phone->background_in_flight > 0) return NULL;
+    phone->background = next->next;
+    phone->background_queued--;
+    phone->background_in_flight++;
+    return next;
+}
+
+void phone_slot_give(struct phone *phone, const struct phone_waiter *waiter) {
+    pthread_mutex_lock(&phone->lock);
+    ENSURE(phone->in_flight > 0 && (!waiter->background || phone->background_in_flight > 0));
+    if (waiter->background) phone->background_in_flight--;
+    struct phone_waiter *next = take_next(phone);
+    if (next == NULL)
+        phone->in_flight--;
+    else
+        call(next); /* the slot goes over as it is */
     pthread_mutex_unlock(&phone->lock);
 }
 

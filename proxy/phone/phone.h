@@ -2,7 +2,9 @@
  *
  * Shared by all workers behind its own lock, and kept over a reload where nothing of it changed. A
  * phone takes a fixed number of requests at a time; the others wait in a bounded queue in which
- * people take turns, so that one person's forty images do not starve another's page. One rejected
+ * people take turns, so that one person's forty images do not starve another's page. What the gate
+ * asks for its own sake waits in the background: it gets a slot only while no person waits, and one
+ * at a time. One rejected
  * password opens the breaker of that account: a phone locks its web interface for everybody after a
  * few. */
 #ifndef PROXY_PHONE_PHONE_H
@@ -20,6 +22,8 @@
  * to the maximum. The phone's own lock begins with a minute and doubles, too. */
 #define PHONE_BREAKER_MS     (10 * 60 * 1000)
 #define PHONE_BREAKER_MAX_MS (24 * 60 * 60 * 1000)
+/* What may wait in the background of one phone. */
+#define PHONE_BACKGROUND_MAX 4
 /* An unused connection is closed after this long; phones have few of them. */
 #define PHONE_IDLE_MS 30000
 /* A nonce left over by a connection that the phone closed politely is tried again this long. */
@@ -45,6 +49,7 @@ struct phone_waiter {
     void (*called)(struct phone_waiter *waiter);
     uint64_t person; /* whose turn it is: a stable key of the user */
     uint64_t round;
+    bool background; /* behind everybody: nobody waits for it */
     enum waiter_state state;
 };
 
@@ -101,6 +106,8 @@ struct phone {
     size_t queued;
     uint64_t round;
     struct phone_waiter *queue;
+    struct phone_waiter *background; /* served while `queue` is empty, in order */
+    size_t background_queued, background_in_flight;
     struct phone_conn *idle; /* newest first, of all workers */
     struct phone_trait traits[PHONE_TRAITS];
 };
@@ -131,8 +138,8 @@ MUST_USE enum slot_verdict phone_slot_take(struct phone *phone, struct phone_wai
 /* Leave the queue. False when the call is under way already: `called` still comes, and must give
  * the slot back. */
 bool phone_slot_leave(struct phone *phone, struct phone_waiter *waiter);
-/* Give a slot back: the next in turn is called. */
-void phone_slot_give(struct phone *phone);
+/* Give the slot of `waiter` back: the next in turn is called. */
+void phone_slot_give(struct phone *phone, const struct phone_waiter *waiter);
 
 enum login_verdict {
     LOGIN_GO,      /* send the answer; report ACCEPTED or REJECTED */

@@ -38,7 +38,7 @@ static void let_go(struct phone_exchange *px) {
     px->state = PX_OVER;
     timed_stop(&px->timed);
     if (px->request.changes) phone_note_change(px->phone);
-    if (px->has_slot) phone_slot_give(px->phone);
+    if (px->has_slot) phone_slot_give(px->phone, &px->waiter);
     if (px->request.body != NULL) bytes_wipe(px->request.body, px->request.body_len);
     free(px->request.body);
     px_form_free(px);
@@ -258,6 +258,7 @@ struct phone_exchange *phone_exchange_new(struct worker *w, struct phone *phone,
     px->waiter.worker = w;
     px->waiter.called = on_called;
     px->waiter.person = request->person;
+    px->waiter.background = request->background;
     px->times = (struct phone_times){-1, -1, -1};
     px_form_init(px);
     px->started_ms = worker_now(w);

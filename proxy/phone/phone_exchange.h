@@ -29,6 +29,7 @@ struct phone_request {
     bool changes;      /* may change something at the phone: copies of its answers are worth nothing
                           from when it is sent until it is over */
     bool keep_alive;   /* send "Connection: keep-alive" */
+    bool background;   /* the gate's own: whoever is a person goes first */
     struct str target; /* copied */
     struct str fields; /* "Name: value\r\n"..., copied */
     char *body;        /* collected body, malloc'd: ownership goes over; NULL: none */
