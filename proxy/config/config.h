@@ -76,6 +76,14 @@ struct config_asset_cache {
     uint64_t max_age_ms; /* how long a copy counts without asking the phone again */
 };
 
+/* The background check that phones are still hardened. */
+enum hardening_on_drift { HARDENING_REPORT, HARDENING_RESTRICT };
+struct config_hardening {
+    uint64_t check_every_ms; /* 0: nothing is checked */
+    uint32_t parallel;       /* phones at a time */
+    int on_drift;
+};
+
 struct config {
     atomic_uint refs;
     struct policy policy;
@@ -105,6 +113,7 @@ struct config {
     } access_log;
     struct config_limits limits;
     struct config_asset_cache asset_cache;
+    struct config_hardening hardening;
     const struct config_phone *phones; /* phones[i] goes with policy.phones[i] */
     struct str profiles_dir;           /* path, resolved */
     struct str digest_of_file; /* 16 hex digits over all files read: policy_version in records */

@@ -147,6 +147,7 @@ static const struct reader_key root_keys[] = {
     GROUP("access_log", false, access_log_keys),
     GROUP("limits", false, limits_keys),
     GROUP("asset_cache", false, load_asset_cache_keys),
+    GROUP("hardening", false, load_hardening_keys),
     END,
 };
 
@@ -382,5 +383,6 @@ void load_settings(struct loader *l, const char *const *only) {
     load_listeners(l);
     check_hosts(l);
     check_paths(l);
+    load_hardening_check(l);
     l->snapshot->config.policy.judged_body_bytes = l->snapshot->config.limits.judged_body_bytes;
 }

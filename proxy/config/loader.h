@@ -113,6 +113,9 @@ struct loaded_group *load_group_find(const struct loader *l, struct str name);
 void load_groups_unused(struct loader *l);
 /* assets: the group "asset_cache", read with the settings. */
 extern const struct reader_key load_asset_cache_keys[];
+/* hardening: the group of that name, read with the settings. */
+extern const struct reader_key load_hardening_keys[];
+void load_hardening_check(struct loader *l);
 /* limits: the list "users", read, and laid upon the lines of the users files. */
 void load_limits(struct loader *l);
 void load_limits_apply(struct loader *l);

@@ -85,6 +85,9 @@ static void test_config_default_limits(void **state) {
     assert_int_equal(c->asset_cache.bytes, 16777216);
     assert_int_equal(c->asset_cache.object_bytes, 262144);
     assert_int_equal(c->asset_cache.max_age_ms, 300000);
+    assert_int_equal(c->hardening.check_every_ms, 21600000);
+    assert_int_equal(c->hardening.parallel, 4);
+    assert_int_equal(c->hardening.on_drift, HARDENING_REPORT);
     config_release(c);
 }
 
