@@ -130,7 +130,7 @@ $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(UNIT_HELP:%.c=$(OUT)/%.o) $(OUT)/libproxy
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LINK) -fno-lto -o $@ $^ $(LIBS) -lcmocka
 
-$(OUT)/harden_read: $(OUT)/%: $(OUT)/tests/e2e/%.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
+$(OUT)/harden_read $(OUT)/phone_fetch: $(OUT)/%: $(OUT)/tests/e2e/%.o $(OUT)/libproxy.a $(OUT)/libpolicy.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LINK) -fno-lto -o $@ $^ $(LIBS)
 

@@ -5,8 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +14,7 @@
 #include "proxy/phone/phone_conn.h"
 #include "proxy/run/keeper.h"
 #include "proxy/run/listener.h"
+#include "proxy/run/process.h"
 #include "proxy/run/site.h"
 #include "proxy/run/worker.h"
 
@@ -295,22 +294,9 @@ static void watch_signals(struct server *s) {
         uv_signal_init(&s->loop, &s->signals[i]);
         uv_signal_start(&s->signals[i], on_signal, numbers[i]);
     }
-    signal(SIGPIPE, SIG_IGN);
 }
 
 /* ---- start and end ---- */
-
-/* Secrets stay out of core files; as many descriptors as the system gives. */
-static void prepare_process(void) {
-    struct rlimit none = {0, 0};
-    struct rlimit files;
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    setrlimit(RLIMIT_CORE, &none);
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
-}
 
 static unsigned worker_count(const struct config *config) {
     if (config->workers > 0) return config->workers;
@@ -359,7 +345,7 @@ static void close_shared(struct server *s) {
 int server_run(struct config *config, const char *path, config_report *report, void *report_user) {
     char error[512] = "";
     struct server s = {.path = path, .report = report, .report_user = report_user};
-    prepare_process();
+    process_prepare();
     pthread_mutex_init(&s.lock, NULL);
     int rc = uv_loop_init(&s.loop);
     ENSURE(rc == 0);

@@ -80,7 +80,8 @@ struct worker {
     size_t random_left;
     char date[32]; /* IMF-fixdate of date_s */
     int64_t date_s;
-    struct when when; /* of the last second somebody asked in */
+    struct when when;       /* of the last second somebody asked in */
+    uint64_t phone_idle_ms; /* an unused connection to a phone is kept so long; 0: PHONE_IDLE_MS */
     bool stopping;
 };
 
