@@ -55,8 +55,10 @@ struct config_phone {
     const uint8_t (*pins)[32]; /* SHA-256 of the SPKI */
     size_t pin_count;
     struct str ca_file;
-    struct str verify_name; /* name the certificate must cover; empty: `host` */
-    struct str realm;       /* pinned realm of the phone's challenge (C14); empty: any */
+    struct str verify_name;           /* name the certificate must cover; empty: `host` */
+    struct str realm;                 /* pinned realm of the phone's challenge (C14); empty: any */
+    struct str model;                 /* "D785"; empty: not said */
+    uint16_t plain_port, remote_port; /* where an audit looks beside the port of url */
     unsigned line;
 };
 

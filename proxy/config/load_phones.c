@@ -4,8 +4,8 @@
 #define SHOWN_NAME_MAX 128
 
 struct phone_draft {
-    struct str id, name, url, profile, host, mac;
-    const config_setting_t *login, *admin_login, *tls;
+    struct str id, name, url, profile, host, mac, model;
+    const config_setting_t *login, *admin_login, *tls, *audit;
     bool login_required, allow_plain_http, wui;
 };
 
@@ -26,6 +26,8 @@ static const struct reader_key phone_keys[] = {
     GROUP("tls", tls),
     {.name = "login_required", .type = READER_BOOL, .offset = AT(login_required), .absent = true},
     {.name = "allow_plain_http", .type = READER_BOOL, .offset = AT(allow_plain_http)},
+    STRING("model", false, model),
+    GROUP("audit", audit),
     {.name = "wui", .type = READER_BOOL, .offset = AT(wui), .absent = true},
     {.name = NULL},
 };
@@ -167,6 +169,7 @@ static void load_phone(struct phones_ctx *ctx, const config_setting_t *group,
     phone->login_required = draft.login_required;
     phone->wui = draft.wui;
     if (draft.mac.len > 0) phone->mac = load_mac(l, reader_at(group, "mac"), draft.mac, &ctx->macs);
+    load_device(&l->reader, group, draft.model, draft.audit, phone);
     load_form_check_phone(l, group, phone, profile);
     phone->line = reader_line(&l->reader, group);
     policy->id = draft.id;

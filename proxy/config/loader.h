@@ -165,6 +165,9 @@ void load_identity(struct loader *l);
 /* The account and the proof of one phone. `realm` NULL: this account may name none. */
 void load_account(struct loader *l, const config_setting_t *group, const char *what,
                   struct config_account *account, struct str *realm);
+/* model and audit of a phone. */
+void load_device(const struct reader *r, const config_setting_t *group, struct str model,
+                 const config_setting_t *audit, struct config_phone *phone);
 void load_phone_tls(struct loader *l, const config_setting_t *group, struct config_phone *phone);
 
 /* Add a normalised host that must be nobody else's; an empty str where it is refused. */

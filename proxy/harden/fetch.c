@@ -180,6 +180,7 @@ static struct phone_request request_of(const struct fetch_request *r) {
         .head_request = str_equal(r->method, STR("HEAD")),
         .plain = reads && mark == r->target.len && r->body.len == 0,
         .changes = r->changes,
+        .background = r->background,
         .keep_alive = keeps_alive(r->profile, str_part(r->target, 0, mark)),
         .target = r->target,
         .fields = r->fields,
