@@ -35,6 +35,7 @@
     "                        a browser says that a page of the phone itself made it ask\n"         \
     "  --from ADDRESS        the person is there, as grants with \"from\" want to know\n"          \
     "  --at TIME             when: 2026-12-31T18:00:00Z; now if absent\n"                          \
+    "  --restricted          as if the phone were one that the gate keeps people out of\n"         \
     "  --trace               list the rules in their order, and why each does not match\n"         \
     "  --format text|json    text if absent\n"                                                     \
     "  --requests FILE       instead of one request: many, one a line (- is standard\n"            \

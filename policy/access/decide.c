@@ -1,6 +1,6 @@
-/* The order is the decision: authenticate, OPTIONS of our own, target, route, grant, whose page
- * asked, rules. Every way out that is not the last line of judge() refuses, redirects, or answers
- * ourselves. */
+/* The order is the decision: authenticate, OPTIONS of our own, target, route, grant, is the phone
+ * restricted, whose page asked, rules. Every way out that is not the last line of judge() refuses,
+ * redirects, or answers ourselves. */
 #include "policy/access/decide.h"
 
 #include "policy/access/inspect.h"
@@ -228,6 +228,12 @@ static void judge(const struct decide_ctx *ctx, const struct request_view *req, 
     }
 }
 
+/* The gate has seen that the phone is hardened no longer. */
+static bool is_restricted(const struct decide_ctx *ctx, const struct decision *d) {
+    if (ctx->restricted == NULL || str_equal(d->role, STR("admin"))) return false;
+    return atomic_load_explicit(&ctx->restricted[d->phone->index], memory_order_relaxed);
+}
+
 static void authorise(const struct decide_ctx *ctx, const struct request_view *req,
                       struct urlpath path, struct decision *d) {
     d->role = d->grant->role;
@@ -237,6 +243,12 @@ static void authorise(const struct decide_ctx *ctx, const struct request_view *r
     d->target = urlpath_target(ctx->arena, STR_NONE, path.encoded, req->query);
     if (d->target.ptr == NULL) {
         refuse(d, DECIDE_REASON_NO_MEMORY);
+        return;
+    }
+    if (is_restricted(ctx, d)) {
+        d->detail = STR("This phone has lost a part of its protection. Until that is mended, only "
+                        "administrators may use it.");
+        refuse(d, DECIDE_REASON_PHONE_RESTRICTED);
         return;
     }
     if (is_forged(ctx, req, d)) {

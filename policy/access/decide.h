@@ -9,6 +9,8 @@
 #ifndef POLICY_ACCESS_DECIDE_H
 #define POLICY_ACCESS_DECIDE_H
 
+#include <stdatomic.h>
+
 #include "policy/access/changes.h"
 #include "policy/access/grants.h"
 #include "policy/access/origin.h"
@@ -53,6 +55,7 @@ enum decide_verdict {
     X(BODY_NOT_JUDGED, 403, "body_not_judged") /* `rule` would refuse some bodies, and nobody can  \
                                                   say what this one holds */                       \
     X(NO_RULE, 403, "no_rule")                                                                     \
+    X(PHONE_RESTRICTED, 403, "phone_restricted") /* it is hardened no longer: only admins */       \
     X(OTHER_SITE, 403, "other_site") /* another site's page asked; `origin` says more */           \
     X(SCRIPTS_NOT_ALLOWED, 403, "scripts_not_allowed") /* a change, and nothing says whose */      \
     X(NOT_FOUND, 404, "not_found")                     /* nothing of the portal's */               \
@@ -130,7 +133,10 @@ struct decide_ctx {
     /* What grants with limits are judged by. All zero: unknown, and none of them is in force. */
     struct when when;               /* wall clock and local offset; now_ms is another clock */
     struct network_address address; /* the person's, whole */
-    struct authn_guard guard;       /* its settings are the policy's */
+    /* By policy_phone.index: true lets only the role admin in. Others may change it at any time; it
+     * is read once for a request. NULL: no phone is restricted. */
+    const atomic_bool *restricted;
+    struct authn_guard guard; /* its settings are the policy's */
     /* explain: judge as if this user had signed in; authentication is skipped. NULL in serve. */
     const struct user *assume_user;
     struct decide_trace *trace; /* NULL in serve: filled in, changes nothing */

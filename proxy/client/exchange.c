@@ -82,6 +82,7 @@ struct decide_ctx exchange_decide_ctx(struct exchange *x) {
         .now_ms = worker_epoch_ms(x->worker),
         .when = worker_when(x->worker),
         .address = x->conn->address,
+        .restricted = x->site->restricted,
         .guard = {.lockout = x->worker->shared->lockout,
                   .sessions = x->worker->shared->sessions,
                   .address = lockout_address_of(&x->conn->key)},

@@ -16,7 +16,7 @@ struct question {
     struct network_address address;
     struct when when;
     size_t field_count;
-    bool script, trace, json;
+    bool script, trace, json, restricted;
 };
 
 /* What is wrong with the words of a command; NULL where nothing is. */
@@ -24,7 +24,7 @@ static const char *problem_of(struct question *q, size_t words) {
     if (q->list != NULL) {
         bool alone = q->user == NULL && q->phone == NULL && words == 0 && q->body_file == NULL &&
                      q->content_type == NULL && q->format == NULL && q->field_count == 0 &&
-                     q->from == NULL && q->at == NULL && !q->script && !q->trace;
+                     q->from == NULL && q->at == NULL && !q->script && !q->trace && !q->restricted;
         return alone ? NULL : "--requests goes with -c only";
     }
     if (words < 2) return "METHOD and TARGET are missing";
@@ -60,6 +60,7 @@ static bool read_question(int argc, char **argv, struct question *q) {
     if (!cmd_take_values(&argc, argv, "--header", q->field_texts, &q->field_count)) return false;
     q->script = cmd_take_flag(&argc, argv, "--script");
     q->trace = cmd_take_flag(&argc, argv, "--trace");
+    q->restricted = cmd_take_flag(&argc, argv, "--restricted");
     if (!cmd_args(argc, argv, options, words, &count)) return false;
     q->method = words[0];
     q->target = words[1];
@@ -102,6 +103,7 @@ static int judge(const struct question *q, const struct config *config, const st
         .target = str_of(q->target),
         .phone = str_of(q->phone),
         .has_body = q->body_file != NULL,
+        .restricted = q->restricted,
         .body = {body->text, body->len},
         .content_type = str_of(q->content_type),
         .sender = q->script ? EXPLAIN_SCRIPT : EXPLAIN_OWN_PAGE,

@@ -164,6 +164,17 @@ static enum explain_result read_head(struct explain *e, const struct config *con
     return EXPLAIN_DECIDED;
 }
 
+/* Which phones serve keeps people out of is not known here: none, or the one that is asked for. */
+static const atomic_bool *restricted_table(struct explain *e, const struct policy *policy,
+                                           const struct explain_request *request) {
+    const struct policy_phone *phone = route_by_id(policy->routes, request->phone);
+    if (!request->restricted || phone == NULL) return NULL;
+    atomic_bool *table = arena_alloc(&e->head, policy->phone_count * sizeof(*table));
+    ENSURE(table != NULL); /* the head's arena is larger than any list of phones */
+    for (size_t i = 0; i < policy->phone_count; i++) atomic_init(&table[i], i == phone->index);
+    return table;
+}
+
 enum explain_result explain_judge(struct explain *e, const struct config *config,
                                   const struct user *user, const struct explain_request *request) {
     arena_reset(&e->head);
@@ -183,6 +194,7 @@ enum explain_result explain_judge(struct explain *e, const struct config *config
         .bodies = &e->bodies,
         .when = when,
         .address = request->address,
+        .restricted = restricted_table(e, &config->policy, request),
         .assume_user = user,
         .trace = &e->trace,
     };

@@ -26,6 +26,7 @@ struct explain_request {
     struct str phone;          /* id; it need not exist */
     bool has_body;
     bool body_unread;              /* leave DECIDE_NEED_BODY as it is: nobody knows the body */
+    bool restricted;               /* as if the phone were hardened no longer */
     bool by_path;                  /* even where the phone has a name of its own */
     struct str body, content_type; /* content_type may be empty: no such field */
     enum explain_sender sender;

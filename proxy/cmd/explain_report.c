@@ -213,6 +213,16 @@ static void put_account(json_t *report, const struct config *config, const struc
     put(report, "account", object);
 }
 
+/* What only the running gate knows, where it would make a difference. */
+static void put_restriction(json_t *report, const struct explain_shown *shown,
+                            const struct decision *d) {
+    const struct config_hardening *hardening = &shown->config->hardening;
+    bool may_be = hardening->on_drift == HARDENING_RESTRICT && hardening->check_every_ms > 0;
+    if (!may_be || d->phone == NULL || str_equal(d->role, STR("admin"))) return;
+    put(report, "restricted",
+        json_string(shown->request->restricted ? "assumed" : "not asked: see --restricted"));
+}
+
 json_t *explain_report(const struct explain_shown *shown, enum explain_result result,
                        const struct explain *e) {
     if (result == EXPLAIN_REFUSED)
@@ -232,6 +242,7 @@ json_t *explain_report(const struct explain_shown *shown, enum explain_result re
     put_sender(report, shown->request);
     if (d->origin.verdict != ORIGIN_UNCHECKED)
         put(report, "origin", json_string(origin_verdict_str(d->origin.verdict)));
+    put_restriction(report, shown, d);
     put_question(report, e);
     put_rule(report, d);
     if (allowed) put_str(report, "sent", d->target);

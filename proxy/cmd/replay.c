@@ -101,6 +101,7 @@ static bool read_request(const json_t *record, char *memory, size_t cap,
         .phone = str_of(text_of(record, "phone_id")),
         .target = judged ? encode_path(path, memory, cap) : raw_path(record),
         .body_unread = true,
+        .restricted = is(text_of(record, "reason"), "phone_restricted"),
     };
     const char *ts = text_of(record, "ts");
     char second[21];
@@ -166,8 +167,9 @@ static bool is_about_a_phone(const json_t *record) {
 
 /* Refused for what it carried, before any rule: the record cannot show that again. */
 static bool is_refused_for_its_content(const json_t *record) {
-    static const char *const reasons[] = {"no_rule",       "rule_denied",  "scripts_not_allowed",
-                                          "unknown_phone", "unknown_host", "other_site"};
+    static const char *const reasons[] = {"no_rule",         "rule_denied",  "scripts_not_allowed",
+                                          "unknown_phone",   "unknown_host", "other_site",
+                                          "phone_restricted"};
     if (!is(text_of(record, "outcome"), "denied")) return false;
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
         if (is(text_of(record, "reason"), reasons[i])) return false;

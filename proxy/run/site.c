@@ -18,7 +18,9 @@ static bool make_phones(struct site *site, const struct site *previous, char *er
                         size_t error_len) {
     size_t count = site->config->policy.phone_count;
     site->phones = calloc(count > 0 ? count : 1, sizeof(struct phone *));
-    ENSURE(site->phones != NULL);
+    site->restricted = calloc(count > 0 ? count : 1, sizeof(atomic_bool));
+    ENSURE(site->phones != NULL && site->restricted != NULL);
+    for (size_t i = 0; i < count; i++) atomic_init(&site->restricted[i], false);
     for (size_t i = 0; i < count; i++) {
         const struct config_phone *cfg = &site->config->phones[i];
         char why[256] = "";
@@ -70,6 +72,7 @@ void site_release(struct site *site) {
     for (size_t i = 0; site->phones != NULL && i < site->config->policy.phone_count; i++)
         phone_release(site->phones[i]);
     free(site->phones);
+    free(site->restricted);
     server_tls_free(site->tls);
     config_release(site->config);
     free(site);

@@ -1,6 +1,7 @@
 /* site.h: a configuration snapshot made ready to serve: its TLS identity and its phones.
  *
- * Immutable but for the phones, which have their own locks; reference-counted. A reload builds a
+ * Immutable but for the phones, which have their own locks, and the flags of those that are
+ * restricted; reference-counted. A reload builds a
  * whole new one and keeps the phones whose settings are the same. */
 #ifndef PROXY_RUN_SITE_H
 #define PROXY_RUN_SITE_H
@@ -14,6 +15,9 @@ struct site {
     struct config *config;
     struct server_tls *tls;
     struct phone **phones; /* phones[i] goes with config->phones[i] */
+    /* restricted[i]: phones[i] was hardened and no longer is, and only admins may use it. Written
+     * by proxy/harden/held, read by decide(). */
+    atomic_bool *restricted;
 };
 
 /* Takes the reference on `config` in any case. NULL with one line in `error`. `previous` may be

@@ -1,7 +1,8 @@
 /* A whole request, as lines: user, method, authority, target, then header fields, an empty line, a
  * body. What comes out must be a decision that can be defended: a forward has a user, a phone, a
  * grant and an allow rule, what is sent reads as what was judged, and no other site's page and no
- * unnamed program makes a phone change. A '-' behind the user: no grant says that scripts may. */
+ * unnamed program makes a phone change. Behind the user: '-', no grant says that scripts may; '!',
+ * all phones are restricted. */
 #include <string.h>
 
 #include "policy/access/urlpath.h"
@@ -63,7 +64,7 @@ static void check_forward(const struct decision *d, const struct request_view *r
 }
 
 static void check(const struct decision *d, const struct request_view *req,
-                  const struct policy *policy) {
+                  const struct policy *policy, bool restricted) {
     ENSURE(d->reason != NULL && strcmp(d->reason, "undecided") != 0);
     if (d->verdict == DECIDE_FORWARD) check_forward(d, req, policy);
     if (d->verdict == DECIDE_FORWARD || d->verdict == DECIDE_NEED_BODY) check_asked(d, req);
@@ -74,6 +75,8 @@ static void check(const struct decision *d, const struct request_view *req,
         ENSURE(req->method == METHOD_GET || req->method == METHOD_HEAD);
     }
     if (d->phone != NULL) ENSURE(d->grant != NULL);
+    if (restricted && (d->verdict == DECIDE_FORWARD || d->verdict == DECIDE_NEED_BODY))
+        ENSURE(str_equal(d->grant->role, STR("admin")));
     /* dave has no grant: he never learns of a phone */
     if (d->user == &site_user_dave) ENSURE(d->phone == NULL && d->verdict != DECIDE_FORWARD);
 }
@@ -100,9 +103,9 @@ static void judge(struct site *s, struct str method, struct str authority, struc
         check_asked(&d, &req);
         decide_body(&s->ctx, &req, body, &d);
         decide_body_too_long(&s->ctx, &req, &blind);
-        check(&blind, &req, &s->policy);
+        check(&blind, &req, &s->policy, s->ctx.restricted != NULL);
     }
-    check(&d, &req, &s->policy);
+    check(&d, &req, &s->policy, s->ctx.restricted != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -110,9 +113,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0 || !next_line(&rest, &user) || !next_line(&rest, &method)) return 0;
     if (!next_line(&rest, &authority) || !next_line(&rest, &target)) return 0;
     struct site s;
-    bool quiet = str_ends_with(user, STR("-"));
-    site_init(&s, pick_user(str_part(user, 0, user.len - (quiet ? 1 : 0))));
+    bool quiet = str_ends_with(user, STR("-")), restricted = str_ends_with(user, STR("!"));
+    site_init(&s, pick_user(str_part(user, 0, user.len - (quiet || restricted ? 1 : 0))));
     if (quiet) site_refuse_scripts(&s);
+    if (restricted) site_restrict(&s, true);
     while (next_line(&rest, &line) && line.len > 0 && s.header_count < ARRAY_LEN(s.headers)) {
         size_t colon = str_find(line, ':', 0);
         site_header(&s, str_part(line, 0, colon), str_trim(str_part(line, colon + 1, line.len)));

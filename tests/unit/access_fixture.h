@@ -120,6 +120,7 @@ struct site {
     struct route_index *routes;
     struct arena arena;
     struct decide_ctx ctx;
+    atomic_bool restricted[ARRAY_LEN(site_phones)];
     struct header headers[16];
     size_t header_count;
 };
@@ -149,6 +150,12 @@ static inline void site_refuse_scripts(struct site *s) {
         s->quiet_grants[i].scripts = false;
     }
     s->policy.grants = s->quiet_grants;
+}
+
+/* All phones are restricted from now on, or none. */
+static inline void site_restrict(struct site *s, bool restricted) {
+    for (size_t i = 0; i < ARRAY_LEN(site_phones); i++) atomic_store(&s->restricted[i], restricted);
+    s->ctx.restricted = s->restricted;
 }
 
 static inline void site_deinit(struct site *s) {
