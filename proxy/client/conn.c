@@ -207,7 +207,7 @@ void conn_advance(struct conn *c) {
     }
     c->advancing = false;
     if (c->state == CONN_CLOSED) return;
-    stream_flush(&c->stream);
+    stream_flush_soon(&c->stream);
     if (c->state != CONN_CLOSED) hold_back(c);
 }
 

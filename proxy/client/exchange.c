@@ -170,7 +170,7 @@ static void on_phone_batch(void *owner) {
     struct exchange *x = owner;
     respond_flush(x);
     struct conn *c = x->conn;
-    stream_flush(&c->stream);
+    stream_flush_soon(&c->stream);
     if (c->x == x && x->px != NULL && stream_is_full(&c->stream)) phone_exchange_pause(x->px);
 }
 

@@ -18,6 +18,10 @@ void io_deinit(struct io *io) {
     BIO_meth_free(io->bio_method);
 }
 
+void io_flush(struct io *io) {
+    while (io->soon_first != NULL) stream_flush(io->soon_first);
+}
+
 struct io_buf *io_take(struct io *io) {
     struct io_buf *buf = io->spare;
     if (buf != NULL) {

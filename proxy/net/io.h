@@ -24,16 +24,22 @@ struct io_buf {
     char data[IO_BUF_SIZE];
 };
 
+struct stream;
+
 struct io {
     uv_loop_t *loop;        /* the worker's, outlives this */
     BIO_METHOD *bio_method; /* owned */
     char *read_buffer;      /* IO_READ_SIZE octets, owned */
     struct io_buf *spare;   /* free list, owned */
     size_t spare_count;
+    struct stream *soon_first, *soon_last; /* their octets leave at io_flush */
 };
 
 void io_init(struct io *io, uv_loop_t *loop);
 void io_deinit(struct io *io);
+
+/* Send what stream_flush_soon has left for later. Called before the loop sleeps. */
+void io_flush(struct io *io);
 
 /* An empty buffer; never NULL. Give it back with io_give. */
 struct io_buf *io_take(struct io *io);

@@ -28,8 +28,16 @@ static void on_handle_closed(uv_handle_t *handle) {
     s->ops->on_closed(s);
 }
 
+static void soon_remove(struct stream *s) {
+    if (!s->soon) return;
+    s->soon = false;
+    *(s->soon_prev != NULL ? &s->soon_prev->soon_next : &s->io->soon_first) = s->soon_next;
+    *(s->soon_next != NULL ? &s->soon_next->soon_prev : &s->io->soon_last) = s->soon_prev;
+}
+
 void stream_close(struct stream *s) {
     if (s->state == STREAM_CLOSED) return;
+    soon_remove(s);
     s->state = STREAM_CLOSED;
     s->closes_left = 2;
     uv_close((uv_handle_t *)&s->tcp, on_handle_closed);
@@ -157,7 +165,7 @@ void stream_feed(struct stream *s, struct str octets) {
     save_rest(s);
     s->cipher = STR_NONE;
     s->feeding = false;
-    if (s->unsent > 0) stream_flush(s); /* alerts that OpenSSL wrote while it read */
+    if (s->unsent > 0) stream_flush_soon(s); /* alerts that OpenSSL wrote while it read */
     if (s->state != STREAM_CLOSED) s->ops->on_batch(s);
 }
 
@@ -366,6 +374,7 @@ static void write_failed(struct stream *s) {
 }
 
 void stream_flush(struct stream *s) {
+    soon_remove(s);
     if (s->state == STREAM_CLOSED) return;
     if (s->broken) {
         write_failed(s);
@@ -388,6 +397,21 @@ void stream_flush(struct stream *s) {
         if (sent < 0 || (size_t)sent < total) write_rest(s);
     }
     flush_done(s);
+}
+
+void stream_flush_soon(struct stream *s) {
+    bool small = s->unsent > 0 && s->unsent <= STREAM_SOON_MAX;
+    if (!small || s->broken || s->writing ||
+        (s->state != STREAM_OPEN && s->state != STREAM_CLEAR)) {
+        stream_flush(s);
+        return;
+    }
+    if (s->soon) return;
+    s->soon = true;
+    s->soon_next = NULL;
+    s->soon_prev = s->io->soon_last;
+    *(s->soon_prev != NULL ? &s->soon_prev->soon_next : &s->io->soon_first) = s;
+    s->io->soon_last = s;
 }
 
 void stream_finish(struct stream *s) {

@@ -18,6 +18,9 @@
 /* Unsent octets at which a writer should pause, and below which it is told to go on. */
 #define STREAM_HIGH_WATER (64 * 1024)
 #define STREAM_LOW_WATER  (16 * 1024)
+/* Up to so many octets wait for the end of the loop's round; more would only drive each other out
+ * of the processor's cache. */
+#define STREAM_SOON_MAX 4096
 /* After the last answer, how long we wait for the other side's FIN, throwing away what it sends. */
 #define STREAM_LINGER_MS 2000
 /* How long the last answer itself may take to be taken. */
@@ -75,6 +78,8 @@ struct stream {
     struct io_buf *flight;               /* belongs to the uv_write under way */
     size_t unsent;                       /* octets in out_* */
     uint64_t queued_total;               /* octets ever put into out_* */
+    bool soon;                           /* stands in the list of io */
+    struct stream *soon_prev, *soon_next;
 };
 
 BIO_METHOD *stream_bio_method_new(void);
@@ -100,9 +105,12 @@ void stream_feed(struct stream *s, struct str octets);
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
-/* Queue octets; they leave at stream_flush. */
+/* Queue octets; they leave at stream_flush or stream_flush_soon. */
 void stream_write(struct stream *s, struct str data);
 void stream_flush(struct stream *s);
+/* The same, small writes together with those of other streams before the loop sleeps: who reads
+ * them on this machine is woken once and not for each. */
+void stream_flush_soon(struct stream *s);
 bool stream_is_full(const struct stream *s);
 /* Octets that the kernel has not taken yet. */
 size_t stream_unsent(const struct stream *s);

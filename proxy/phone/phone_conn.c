@@ -344,7 +344,7 @@ void phone_conn_send(struct phone_conn *c, struct str head, struct str body, boo
     http_scan_init(&c->scan);
     stream_write(&c->stream, head);
     if (body.len > 0) stream_write(&c->stream, body);
-    stream_flush(&c->stream);
+    stream_flush_soon(&c->stream);
 }
 
 void phone_conn_send_more(struct phone_conn *c, struct str data) {
@@ -352,7 +352,7 @@ void phone_conn_send_more(struct phone_conn *c, struct str data) {
 }
 
 void phone_conn_flush(struct phone_conn *c) {
-    stream_flush(&c->stream);
+    stream_flush_soon(&c->stream);
 }
 
 bool phone_conn_is_full(const struct phone_conn *c) {

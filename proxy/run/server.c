@@ -124,6 +124,7 @@ static void close_loop(struct crew *crew) {
     uv_close((uv_handle_t *)&crew->stop_timer, NULL);
     uv_close((uv_handle_t *)&w->tick, NULL);
     uv_close((uv_handle_t *)&w->after_io, NULL);
+    uv_close((uv_handle_t *)&w->before_sleep, NULL);
     mailbox_close(&w->mailbox);
 }
 

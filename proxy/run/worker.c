@@ -49,8 +49,14 @@ static void bury_all(struct worker *w) {
 
 static void after_io(uv_check_t *check) {
     struct worker *w = check->data;
-    access_log_flush(w->shared->log);
     bury_all(w);
+}
+
+/* Records first: who has a short answer in hand finds that it was written down. */
+static void before_sleep(uv_prepare_t *prepare) {
+    struct worker *w = prepare->data;
+    access_log_flush(w->shared->log);
+    io_flush(&w->io);
 }
 
 void worker_init(struct worker *w, struct shared *shared, unsigned index) {
@@ -67,6 +73,9 @@ void worker_init(struct worker *w, struct shared *shared, unsigned index) {
     w->after_io.data = w;
     uv_check_init(&w->loop, &w->after_io);
     uv_check_start(&w->after_io, after_io);
+    w->before_sleep.data = w;
+    uv_prepare_init(&w->loop, &w->before_sleep);
+    uv_prepare_start(&w->before_sleep, before_sleep);
 }
 
 /* What lies in a spare buffer. */

@@ -69,6 +69,7 @@ struct worker {
     unsigned index;
     uv_timer_t tick;
     uv_check_t after_io;
+    uv_prepare_t before_sleep;
     struct timed timed;     /* head of the ring */
     struct conn *conns;     /* all of this worker's */
     size_t live;            /* objects that must be gone before the loop may end */

@@ -1,0 +1,154 @@
+/* Writing through a stream in clear: what leaves when. TLS and the rest: tests/e2e. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/net/stream.h"
+
+struct end {
+    struct stream stream;
+    int peer; /* the other end of the socket */
+    unsigned closed;
+};
+
+struct world {
+    uv_loop_t loop;
+    struct io io;
+    struct end ends[3];
+};
+
+static void on_nothing(struct stream *s) {
+    (void)s;
+}
+
+static void on_data(struct stream *s, struct str data) {
+    (void)s;
+    (void)data;
+}
+
+static void on_end(struct stream *s, enum stream_end why) {
+    (void)s;
+    (void)why;
+}
+
+static void on_closed(struct stream *s) {
+    container_of(s, struct end, stream)->closed++;
+}
+
+static const struct stream_ops ops = {
+    .on_open = on_nothing,
+    .on_data = on_data,
+    .on_batch = on_nothing,
+    .on_writable = on_nothing,
+    .on_end = on_end,
+    .on_closed = on_closed,
+};
+
+static int set_up(void **state) {
+    static struct world world;
+    assert_int_equal(uv_loop_init(&world.loop), 0);
+    io_init(&world.io, &world.loop);
+    for (size_t i = 0; i < ARRAY_LEN(world.ends); i++) {
+        struct end *end = &world.ends[i];
+        int pair[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+        *end = (struct end){.peer = pair[1]};
+        assert_int_equal(stream_init(&end->stream, &world.io, &ops), 0);
+        assert_int_equal(uv_tcp_open(&end->stream.tcp, pair[0]), 0);
+    }
+    *state = &world;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct world *w = *state;
+    for (size_t i = 0; i < ARRAY_LEN(w->ends); i++) {
+        stream_close(&w->ends[i].stream);
+        close(w->ends[i].peer);
+    }
+    assert_int_equal(uv_run(&w->loop, UV_RUN_DEFAULT), 0);
+    for (size_t i = 0; i < ARRAY_LEN(w->ends); i++) assert_int_equal(w->ends[i].closed, 1);
+    io_deinit(&w->io);
+    assert_int_equal(uv_loop_close(&w->loop), 0);
+    return 0;
+}
+
+static char received[2 * STREAM_SOON_MAX];
+
+/* Octets that have arrived at the other end. */
+static size_t arrived(const struct end *end) {
+    ssize_t got = recv(end->peer, received, sizeof(received), MSG_DONTWAIT);
+    return got > 0 ? (size_t)got : 0;
+}
+
+static void small_writes_leave_together(void **state) {
+    struct world *w = *state;
+    for (size_t i = 0; i < 3; i++) {
+        stream_write(&w->ends[i].stream, STR("answer"));
+        stream_flush_soon(&w->ends[i].stream);
+    }
+    stream_write(&w->ends[0].stream, STR(" and more"));
+    stream_flush_soon(&w->ends[0].stream);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(arrived(&w->ends[i]), 0);
+    io_flush(&w->io);
+    assert_int_equal(arrived(&w->ends[0]), strlen("answer and more"));
+    assert_memory_equal(received, "answer and more", strlen("answer and more"));
+    assert_int_equal(arrived(&w->ends[1]), strlen("answer"));
+    assert_int_equal(arrived(&w->ends[2]), strlen("answer"));
+    io_flush(&w->io);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(arrived(&w->ends[i]), 0);
+}
+
+static void much_leaves_at_once(void **state) {
+    static const char octets[STREAM_SOON_MAX + 1];
+    struct world *w = *state;
+    struct end *end = &w->ends[1];
+    stream_write(&end->stream, (struct str){octets, STREAM_SOON_MAX});
+    stream_flush_soon(&end->stream);
+    assert_int_equal(arrived(end), 0);
+    stream_write(&end->stream, STR("x"));
+    stream_flush_soon(&end->stream);
+    assert_int_equal(arrived(end), STREAM_SOON_MAX + 1);
+}
+
+/* Whoever flushes, finishes or closes meanwhile is out of the list, wherever it stood there. */
+static void who_leaves_the_list_stays_out(void **state) {
+    struct world *w = *state;
+    for (size_t gone = 0; gone < 3; gone++) {
+        for (size_t i = 0; i < 3; i++) {
+            stream_write(&w->ends[i].stream, STR("answer"));
+            stream_flush_soon(&w->ends[i].stream);
+        }
+        stream_flush(&w->ends[gone].stream);
+        for (size_t i = 0; i < 3; i++)
+            assert_int_equal(arrived(&w->ends[i]), i == gone ? strlen("answer") : 0);
+        io_flush(&w->io);
+        for (size_t i = 0; i < 3; i++)
+            assert_int_equal(arrived(&w->ends[i]), i == gone ? 0 : strlen("answer"));
+    }
+    for (size_t i = 0; i < 3; i++) {
+        stream_write(&w->ends[i].stream, STR("answer"));
+        stream_flush_soon(&w->ends[i].stream);
+    }
+    stream_finish(&w->ends[0].stream);
+    assert_int_equal(arrived(&w->ends[0]), strlen("answer"));
+    stream_close(&w->ends[1].stream);
+    io_flush(&w->io);
+    assert_int_equal(arrived(&w->ends[1]), 0);
+    assert_int_equal(arrived(&w->ends[2]), strlen("answer"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(small_writes_leave_together, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(much_leaves_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_leaves_the_list_stays_out, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
