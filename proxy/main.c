@@ -14,6 +14,14 @@
     "unlock forgives wrong passwords, and signout makes all browsers of the person ask\n"          \
     "for the password again: both now, at the running gate.\n"                                     \
     "import takes the lines of a users file of Apache (htdigest) or lighttpd.\n"
+#define PHONE_HELP                                                                                 \
+    "Make text for the list \"phones\" of the configuration from a table of phones (CSV).\n"       \
+    "Its first line names the columns, in any order: mac, address, name, profile; and as\n"        \
+    "wanted id, host, user, password_file, pin, ca, wui. Every problem is reported with its\n"     \
+    "line, phones that are there already as well, and nothing is written unless all is fine.\n"    \
+    "  --output FILE    write it there, where no file is yet; standard output if absent\n"         \
+    "  --domain DOMAIN  phones without a host of their own get ID.DOMAIN\n"                        \
+    "  --user NAME      the web user of phones for which the table names none; gate if absent\n"
 #define CHECK_HELP                                                                                 \
     "Report every problem of the configuration with file and line.\n"                              \
     "  --expect TABLE   then judge each row of this table, and say which do not hold:\n"           \
@@ -82,6 +90,8 @@ static const struct cmd_entry commands[] = {
      "look for problems in the configuration", CHECK_HELP, true},
     {"user", cmd_user, "user add|passwd|remove|unlock|signout NAME | list | import FILE [-c FILE]",
      "manage the people who may sign in", USER_HELP, true},
+    {"phone", cmd_phone, "phone import FILE.csv [-c FILE] [--output FILE] [--domain DOMAIN]",
+     "phones of the configuration, from a table", PHONE_HELP, true},
     {"explain", cmd_explain, "explain [-c FILE] --user NAME --phone ID METHOD TARGET [--body FILE]",
      "what the gate would do with a request", EXPLAIN_HELP, true},
     {"replay", cmd_replay, "replay [-c FILE] [--format text|json] ACCESS_LOG...",
