@@ -2,7 +2,7 @@
 #ifndef PROXY_CMD_CMD_USER_PARTS_H
 #define PROXY_CMD_CMD_USER_PARTS_H
 
-#include "proxy/cmd/replace_file.h"
+#include "proxy/base/replace_file.h"
 #include "proxy/config/config_users.h"
 #include "proxy/config/textfile.h"
 

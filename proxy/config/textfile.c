@@ -33,13 +33,15 @@ static bool group_is_ours(gid_t gid) {
     return false;
 }
 
-static bool mode_is_private(const struct stat *st, char *error, size_t error_len) {
+static bool mode_is_private(const struct stat *st, enum textfile_kind kind, char *error,
+                            size_t error_len) {
     if ((st->st_mode & (S_IROTH | S_IWOTH)) != 0) {
         snprintf(error, error_len, "others may read or write it (mode %04o): chmod o-rwx",
                  (unsigned)st->st_mode & 07777U);
         return false;
     }
-    if ((st->st_mode & (S_IRGRP | S_IWGRP)) != 0 && !group_is_ours(st->st_gid)) {
+    if (kind == TEXTFILE_SECRET && (st->st_mode & (S_IRGRP | S_IWGRP)) != 0 &&
+        !group_is_ours(st->st_gid)) {
         snprintf(error, error_len,
                  "group %u, which is not the program's own, may read or write it (mode %04o)",
                  (unsigned)st->st_gid, (unsigned)st->st_mode & 07777U);
@@ -57,7 +59,7 @@ static int open_checked(const char *path, enum textfile_kind kind, struct stat *
         snprintf(error, error_len, "%s", strerror(errno));
     } else if (!S_ISREG(st->st_mode)) {
         snprintf(error, error_len, "not a regular file");
-    } else if (kind == TEXTFILE_PUBLIC || mode_is_private(st, error, error_len)) {
+    } else if (kind == TEXTFILE_PUBLIC || mode_is_private(st, kind, error, error_len)) {
         return fd;
     }
     if (fd >= 0) close(fd);

@@ -15,6 +15,8 @@ struct textfile {
 enum textfile_kind {
     TEXTFILE_PUBLIC,
     TEXTFILE_SECRET, /* refused when others, or a group that is not ours, may read or write it */
+    TEXTFILE_CREDENTIAL, /* systemd's: refused when others may; its ACL for us shows as group bits
+                          */
 };
 
 /* Read the regular file `path` of at most `max` bytes. False with one line of English in `error`

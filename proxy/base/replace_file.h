@@ -2,8 +2,8 @@
  *
  * The new text is written to a file beside the old one, synced, and renamed over it: whoever reads
  * sees all of the old or all of the new. */
-#ifndef PROXY_CMD_REPLACE_FILE_H
-#define PROXY_CMD_REPLACE_FILE_H
+#ifndef PROXY_BASE_REPLACE_FILE_H
+#define PROXY_BASE_REPLACE_FILE_H
 
 #include "policy/base/str.h"
 
@@ -16,7 +16,8 @@ struct replace_file {
 /* Wait for other writers and lock them out. False with one line in `error`. */
 MUST_USE bool replace_file_lock(struct replace_file *file, const char *path, char *error,
                                 size_t error_len);
-/* Put `text` in place of the file; mode and owner stay, a new file gets 0600. */
+/* Put `text` in place of the file; mode and owner stay, a new file gets 0600. False: the file is
+ * the old one, or, where the last step failed, the new one that might not outlive a power cut. */
 MUST_USE bool replace_file_write(const struct replace_file *file, struct str text, char *error,
                                  size_t error_len);
 void replace_file_unlock(struct replace_file *file);

@@ -1,4 +1,4 @@
-#include "proxy/cmd/replace_file.h"
+#include "proxy/base/replace_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,6 +82,7 @@ bool replace_file_write(const struct replace_file *file, struct str text, char *
     }
     if (fd >= 0) close(fd);
     free(name);
-    if (good) (void)fsync(file->lock); /* the name too */
-    return good;
+    if (!good || fsync(file->lock) == 0 || errno == EINVAL) return good;
+    /* The name too. A file system that cannot say so (EINVAL) is no failure. */
+    return fail(error, error_len, file->directory);
 }
