@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "policy/base/bytes.h"
+#include "proxy/base/replace_file.h"
 #include "proxy/cmd/cmd.h"
 #include "proxy/cmd/phone_import.h"
-#include "proxy/cmd/replace_file.h"
 #include "proxy/config/hostport.h"
 #include "proxy/config/textfile.h"
 
