@@ -89,8 +89,14 @@ void conn_abort(struct conn *c, const char *reason) {
     struct exchange *x = c->x;
     c->x = NULL;
     leave(c);
+    /* A body up to the end of the connection would seem whole to who ignores a missing
+     * close_notify (H11). */
+    bool endless = x != NULL && x->answer == ANSWER_HEAD && x->framing == FRAMING_CLOSE;
     if (x != NULL) exchange_abort(x, reason);
-    stream_close(&c->stream);
+    if (endless)
+        stream_reset(&c->stream);
+    else
+        stream_close(&c->stream);
 }
 
 /* ---- requests, one after the other ---- */

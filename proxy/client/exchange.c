@@ -166,8 +166,11 @@ static void on_phone_body(void *owner, struct str data) {
     if (stream_is_full(&x->conn->stream)) phone_exchange_pause(x->px);
 }
 
+/* A short page is one buffer and one record; while it is not complete, a phone that breaks off can
+ * still become a page of ours instead of half of its own. */
 static void on_phone_batch(void *owner) {
     struct exchange *x = owner;
+    if (x->in_one) return;
     respond_flush(x);
     struct conn *c = x->conn;
     stream_flush_soon(&c->stream);

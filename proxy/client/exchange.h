@@ -78,12 +78,14 @@ struct exchange {
     /* the answer */
     enum answer_state answer;
     enum answer_framing framing;
+    bool in_one; /* a phone's short answer: it goes out when it is complete, or not at all */
     bool close_after;
     struct io_buf *
         plain; /* octets of the answer not yet given to TLS: one record for head and first octets */
     unsigned status, phone_status;
     const char *outcome, *reason;
     uint64_t bytes_out;
+    uint64_t interim_out; /* of these, "100 Continue" */
 };
 
 /* A head is complete (refusal == NULL) or refused. Sets conn->x. The octets of `head` stay where

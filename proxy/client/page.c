@@ -75,6 +75,20 @@ static const struct {
      "Its certificate has changed. The team that runs the gate must check it before it is opened."},
     {"phone_certificate_untrusted", "The phone cannot be trusted",
      "Its certificate was not signed by the expected authority."},
+    {"phone_certificate_expired", "The phone cannot be trusted",
+     "Its certificate has expired. The team that runs the gate must renew it."},
+    {"phone_name_mismatch", "This is not the phone we know",
+     "Its certificate has another name. The team that runs the gate must check it before it is "
+     "opened."},
+    {"phone_refused", "The phone takes no connection",
+     "It may be restarting, or its web interface may be off. Wait a minute and try again."},
+    {"phone_unreachable", "The phone cannot be reached",
+     "It may be off, restarting or without network. Wait a minute and try again."},
+    {"phone_closed", "The phone hung up without an answer",
+     "If it was told to restart, this is how it does so. What you asked for is not sent again: "
+     "wait "
+     "a minute, then look whether it was done."},
+    {"phone_incomplete", "The phone broke off its answer", "Wait a minute and try again."},
     {"locked", "Too many wrong passwords",
      "Wait until the time is over, then try again. If it was not you, tell the team that runs the "
      "gate."},

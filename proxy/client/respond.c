@@ -225,6 +225,7 @@ void respond_continue(struct exchange *x) {
     if (!x->view.expect_continue || x->continue_sent) return;
     x->continue_sent = true;
     put(x, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    x->interim_out = x->bytes_out;
     respond_flush(x);
     stream_flush(&x->conn->stream);
 }
@@ -232,9 +233,10 @@ void respond_continue(struct exchange *x) {
 /* ---- a phone's answer ---- */
 
 bool respond_take_back(struct exchange *x) {
-    if (x->answer != ANSWER_HEAD || x->plain == NULL || x->plain->len != x->bytes_out) return false;
+    uint64_t answered = x->bytes_out - x->interim_out;
+    if (x->answer != ANSWER_HEAD || x->plain == NULL || x->plain->len != answered) return false;
     x->plain->len = 0;
-    x->bytes_out = 0;
+    x->bytes_out = x->interim_out;
     x->answer = ANSWER_NONE;
     return true;
 }
@@ -301,6 +303,8 @@ void respond_phone_head(struct exchange *x, const struct response_view *res) {
         x->answer = ANSWER_HEAD;
         x->outcome = "allowed";
         x->reason = "ok";
+        x->in_one =
+            x->framing == FRAMING_LENGTH && res->content_length <= sizeof(buf->data) - out.len;
     }
     io_give(&x->worker->io, buf);
 }

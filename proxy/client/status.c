@@ -46,6 +46,23 @@ static uint64_t stopped_logins(const struct worker *w) {
     return count;
 }
 
+/* What is under way at phones: where nobody asks, all of it goes back to nothing but a few idle
+ * connections. */
+static void put_phone_load(struct outbuf *out, const struct worker *w) {
+    struct phone_load sum = {0};
+    const struct site *site = w->site;
+    for (size_t i = 0; i < site->config->policy.phone_count; i++) {
+        struct phone_load load = phone_load(site->phones[i]);
+        sum.in_flight += load.in_flight;
+        sum.waiting += load.waiting;
+    }
+    put_gauge(out, "phone_requests_in_flight", "Requests that phones are busy with.",
+              sum.in_flight);
+    put_gauge(out, "phone_requests_waiting", "Requests that wait for a phone's turn.", sum.waiting);
+    put_gauge(out, "phone_connections", "Connections to phones, idle ones included.",
+              atomic_load(&w->shared->phone_conns));
+}
+
 static void put_asset_cache(struct outbuf *out, struct asset_cache *cache) {
     static const char *const labels[ASSET_RESULTS] = {
         [ASSET_RESULT_MISS] = "{result=\"miss\"}",
@@ -79,6 +96,7 @@ static struct str metrics(struct conn *c, struct io_buf *buf) {
               c->worker->site->config->policy.phone_count);
     put_gauge(&out, "phone_logins_stopped", "Phone accounts whose password was rejected.",
               stopped_logins(c->worker));
+    put_phone_load(&out, c->worker);
     put_asset_cache(&out, shared->assets);
     return outbuf_str(&out);
 }

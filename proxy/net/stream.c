@@ -44,6 +44,17 @@ void stream_close(struct stream *s) {
     uv_close((uv_handle_t *)&s->linger, on_handle_closed);
 }
 
+void stream_reset(struct stream *s) {
+    if (s->state == STREAM_CLOSED) return;
+    if (uv_tcp_close_reset(&s->tcp, on_handle_closed) != 0) {
+        stream_close(s);
+        return;
+    }
+    s->state = STREAM_CLOSED;
+    s->closes_left = 2;
+    uv_close((uv_handle_t *)&s->linger, on_handle_closed);
+}
+
 bool stream_is_closed(const struct stream *s) {
     return s->state == STREAM_CLOSED;
 }

@@ -119,6 +119,9 @@ size_t stream_unsent(const struct stream *s);
 void stream_finish(struct stream *s);
 /* Close now, dropping what is unsent. Fine on a closed stream. */
 void stream_close(struct stream *s);
+/* The same, and the peer is told by a reset that this is no orderly end: what it has of a message
+ * without a length is not all of it. */
+void stream_reset(struct stream *s);
 
 bool stream_is_closed(const struct stream *s);
 

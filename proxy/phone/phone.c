@@ -260,6 +260,19 @@ void phone_slot_give(struct phone *phone, const struct phone_waiter *waiter) {
     pthread_mutex_unlock(&phone->lock);
 }
 
+struct phone_load phone_load(struct phone *phone) {
+    struct phone_load load;
+    pthread_mutex_lock(&phone->lock);
+    load.in_flight = phone->in_flight;
+    load.waiting = phone->queued;
+    for (size_t i = 0; i < PHONE_ACCOUNTS; i++) {
+        for (const struct phone_waiter *w = phone->accounts[i].waiting; w != NULL; w = w->next)
+            load.waiting++;
+    }
+    pthread_mutex_unlock(&phone->lock);
+    return load;
+}
+
 /* ---- login ---- */
 
 static bool is_stopped(const struct phone_account *account, uint64_t now_ms) {

@@ -141,6 +141,12 @@ bool phone_slot_leave(struct phone *phone, struct phone_waiter *waiter);
 /* Give the slot of `waiter` back: the next in turn is called. */
 void phone_slot_give(struct phone *phone, const struct phone_waiter *waiter);
 
+struct phone_load {
+    size_t in_flight; /* requests that hold a slot */
+    size_t waiting;   /* for a slot, or for what comes of somebody else's login */
+};
+struct phone_load phone_load(struct phone *phone);
+
 enum login_verdict {
     LOGIN_GO,      /* send the answer; report ACCEPTED or REJECTED */
     LOGIN_TRIAL,   /* the same, and everybody waits for it: report NO_ANSWER, too */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proxy/base/log.h"
 #include "proxy/http/http_parse.h"
 #include "proxy/phone/phone_conn_parts.h"
 
@@ -53,6 +54,7 @@ void pc_free_when_alone(struct phone_conn *c) {
     for (int kind = 0; kind < PHONE_ACCOUNTS; kind++)
         phone_challenge_wipe(&c->logins[kind].challenge);
     c->worker->live--;
+    atomic_fetch_sub(&c->worker->shared->phone_conns, 1);
     phone_release(c->phone);
     free(c);
 }
@@ -70,6 +72,13 @@ static void answer_done(struct phone_conn *c) {
     c->used = true;
     c->finished = false;
     c->ops->done(c->user);
+}
+
+/* More than was asked for: never paired with another request (H13). The answer before it is whole
+ * by its own length, so nobody but the operator learns of it. */
+static void note_unasked(struct phone_conn *c) {
+    log_event(LOG_WARNING, "phone.unasked_octets", "phone=" STR_FMT, STR_ARG(c->phone->id));
+    c->reusable = false;
 }
 
 /* How many octets of `data` belong to the answer; they are given to the user. */
@@ -112,7 +121,7 @@ static void on_body(struct phone_conn *c, struct str data) {
         data = str_part(data, taken, data.len);
     }
     if (c->state != PHONE_CONN_BODY || !body_complete(c)) return;
-    if (data.len > 0) c->reusable = false; /* octets nobody asked for (H13) */
+    if (data.len > 0) note_unasked(c);
     c->finished = true;
 }
 
@@ -148,6 +157,14 @@ static void on_head(struct phone_conn *c, struct str head, struct str rest) {
     }
 }
 
+/* What the scanner found, which it names as it does for requests. */
+static const char *head_reason(const struct http_refusal *refusal) {
+    struct str reason = str_of(refusal->reason);
+    if (str_equal(reason, STR("head_too_large"))) return "phone_head_too_large";
+    if (str_equal(reason, STR("too_many_headers"))) return "phone_too_many_headers";
+    return "phone_bad_head";
+}
+
 static void on_head_octets(struct phone_conn *c, struct str data) {
     static const struct http_limits limits = {.header_bytes = PHONE_HEAD_BYTES,
                                               .headers = PHONE_HEADERS};
@@ -166,8 +183,7 @@ static void on_head_octets(struct phone_conn *c, struct str data) {
     c->got_octets = true;
     switch (http_scan_response(&c->scan, text, &limits, &end, &refusal)) {
     case HTTP_HEAD_BAD:
-        pc_fail(c, str_starts_with(str_of(refusal.reason), STR("head_")) ? "phone_head_too_large"
-                                                                         : "phone_bad_head");
+        pc_fail(c, head_reason(&refusal));
         return;
     case HTTP_HEAD_MORE:
         if (partial != NULL) return;
@@ -190,12 +206,13 @@ static void on_data(struct stream *s, struct str data) {
         on_head_octets(c, data);
         return;
     case PHONE_CONN_BODY:
-        if (c->finished)
-            c->reusable = false;
-        else
+        if (!c->finished)
             on_body(c, data);
+        else if (c->reusable)
+            note_unasked(c);
         return;
-    case PHONE_CONN_READY: /* octets nobody asked for: never paired with the next request (H13) */
+    case PHONE_CONN_READY:
+        note_unasked(c);
         pc_fail(c, "phone_closed");
         return;
     case PHONE_CONN_CONNECTING:
@@ -305,6 +322,7 @@ struct phone_conn *phone_conn_new(struct worker *w, struct phone *phone,
     ENSURE(rc == 0);
     timed_start(w, &c->timed, on_idle_too_long);
     w->live++;
+    atomic_fetch_add(&w->shared->phone_conns, 1);
     return c;
 }
 

@@ -210,7 +210,7 @@ static void on_expired(struct timed *timed) {
         px_fail(px, "phone_connect_timeout");
         return;
     case PX_SENT:
-        px_fail(px, "phone_first_byte_timeout");
+        px_fail(px, px->conn->got_octets ? "phone_stalled" : "phone_first_byte_timeout");
         return;
     case PX_DISCARD:
     case PX_LOGIN_PAGE:

@@ -37,6 +37,7 @@ struct shared {
                           goes back */
     atomic_uint_fast64_t next_id;
     atomic_uint_fast64_t allowed, denied, failed; /* requests answered, by outcome */
+    atomic_uint_fast64_t phone_conns;             /* connections to phones, in whatever state */
 };
 
 /* An object with deadlines: a connection or a phone exchange. Intrusive, so that a tick allocates
