@@ -45,6 +45,11 @@ def wait_for(condition, seconds=5.0, what="condition"):
         time.sleep(0.01)
 
 
+def status_listener():
+    """For Gate(status=...): whoever wants its metrics."""
+    return {"listen": "127.0.0.1:%d" % free_port()}
+
+
 # --- libconfig ---------------------------------------------------------------------------------
 
 def libconfig(value, depth=0):
@@ -381,6 +386,14 @@ class Gate:
             return wait_for(find, 3, "a record with %r" % want)
         except AssertionError as error:
             raise AssertionError("%s\nlast: %s" % (error, self.records()[-3:])) from None
+
+    def metrics(self):
+        """Numbers of the status listener (see status_listener), without their prefix."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open("http://%s/metrics" % self.config["status"]["listen"], timeout=10) as text:
+            lines = [line for line in text.read().decode().splitlines() if line[0] != "#"]
+        return {name.removeprefix("phonegate_"): int(value)
+                for name, value in (line.rsplit(" ", 1) for line in lines)}
 
     def close(self):
         """Stop the gate; anything odd about its end is a failure."""

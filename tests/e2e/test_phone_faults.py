@@ -1,25 +1,33 @@
-"""Broken phones: the person gets 502 or 504 with a page of ours, the next request works, and what a
-phone sends never turns into an answer to somebody else."""
+"""Broken phones, by a table: what is wrong, what the person gets, what stands in the record. Each time
+the next request works, nothing is left behind in the gate (descriptors, slots, queue), and what a
+phone sends never turns into an answer to somebody else, nor half an answer into a whole one."""
 
+import shutil
+import threading
 import time
 
 import pytest
 
+import gate as gate_module
+import leaks
 import vectors
+from rawhttp import Client, head
 
 PAGE = "/phone/101/info.htm"
 PATH = "/info.htm"
+LONG = "/phone/101/trace.pcap"          # more than fits a buffer: it goes out as it comes
 LIMITS = {"phone_connect_s": 1, "phone_first_byte_s": 1, "phone_stall_s": 1}
+SERVICE = ("service", "svc-0f9e8d7c6b5a4321")
 
 
 @pytest.fixture(scope="module")
-def broken(tmp_path_factory, ca):
+def gate_at_rest(tmp_path_factory, ca):
     """One gate with short limits and one phone for the whole module."""
-    import gate as gate_module
-    phone = gate_module.Phone(tmp_path_factory.mktemp("phone"),
-                              service=("service", "svc-0f9e8d7c6b5a4321"))
-    gate = gate_module.Gate(tmp_path_factory.mktemp("gate"), ca, {"101": phone}, limits=LIMITS)
+    phone = gate_module.Phone(tmp_path_factory.mktemp("phone"), service=SERVICE)
+    gate = gate_module.Gate(tmp_path_factory.mktemp("gate"), ca, {"101": phone}, limits=LIMITS,
+                            status=gate_module.status_listener())
     gate.start()
+    gate.rest = leaks.Rest(gate)
     yield gate
     try:
         gate.close()
@@ -28,20 +36,34 @@ def broken(tmp_path_factory, ca):
 
 
 @pytest.fixture
+def broken(gate_at_rest):
+    gate_at_rest.phones["101"].reset()
+    gate_at_rest.mark = len(gate_at_rest.records())
+    yield gate_at_rest
+    gate_at_rest.rest.check()
+
+
+@pytest.fixture
 def person(broken, sign_in):
-    broken.phones["101"].reset()
-    broken.mark = len(broken.records())
     s = sign_in(broken, "bob", timeout=20)
     assert s.get(PAGE).status == 200
     return s
 
 
-def fails(broken, person, status):
+def is_clear(answer, reason):
+    """A page of ours that says what is wrong, with nothing of the phone in it."""
+    assert answer.one("content-type").startswith("text/html") and not answer.cut
+    assert reason.encode() in answer.body and b"<h1>" in answer.body
+    assert b"Mac:" not in answer.body and answer.one("cache-control") == "no-store"
+
+
+def fails(broken, person, status, reason):
     """One request fails as said; the one after it is healthy."""
     answer = person.get(PAGE)
     assert answer.status == status, answer.status
-    assert answer.one("content-type").startswith("text/html") and b"Mac:" not in answer.body
-    assert broken.record(status=status, path=PATH)["outcome"] == "failed"
+    is_clear(answer, reason)
+    record = broken.record(path=PATH, outcome="failed")
+    assert (record["status"], record["reason"]) == (status, reason)
     healthy(broken, person)
 
 
@@ -53,46 +75,131 @@ def healthy(broken, person):
     assert counters["failed_logins"] == 0 and counters["garbled"] == 0
 
 
-@pytest.mark.parametrize("fault", [
-    "nothing", "reset", "garbage", "no_status_line", "switching_101", "folded", "lf_lines",
-    "bare_cr", "huge_head", "many_headers", "length_twice_differ", "length_and_chunked",
-    "gzip_coding",
+# --- nothing of the answer has gone out: a page of ours ------------------------------------------
+
+@pytest.mark.parametrize("fault, reason", [
+    ("nothing", "phone_closed"),
+    ("reset", "phone_reset"),
+    ("garbage", "phone_bad_head"),
+    ("no_status_line", "phone_bad_head"),
+    ("switching_101", "phone_switching_protocols"),
+    ("endless_1xx", "phone_too_many_interim"),
+    ("folded", "phone_folded_line"),
+    ("lf_lines", "phone_bad_head"),
+    ("bare_cr", "phone_bad_head"),
+    ("huge_head", "phone_head_too_large"),
+    ("many_headers", "phone_too_many_headers"),
+    ("length_twice_same", "phone_length_repeated"),
+    ("length_twice_differ", "phone_length_repeated"),
+    ("length_and_chunked", "phone_length_with_coding"),
+    ("gzip_coding", "phone_unknown_coding"),
+    # A short page goes out when it is complete, so a broken one is no page at all.
+    ("reset_mid_body", "phone_incomplete"),
+    ("close_mid_body", "phone_incomplete"),
+    ("length_short", "phone_incomplete"),
 ])
-def test_answers_that_are_502(broken, person, fault):
+def test_answers_that_are_502(broken, person, fault, reason):
     broken.phones["101"].switch(fault=fault, fault_path=PATH)
-    fails(broken, person, 502)
+    fails(broken, person, 502, reason)
 
 
-@pytest.mark.parametrize("fault", ["stall_before_head", "stall_mid_head"])
-def test_silence_is_504(broken, person, fault):
+@pytest.mark.parametrize("fault, reason", [
+    ("stall_before_head", "phone_first_byte_timeout"),
+    ("stall_mid_head", "phone_stalled"),
+    ("stall_mid_body", "phone_stalled"),
+])
+def test_silence_is_504(broken, person, fault, reason):
     broken.phones["101"].switch(fault=fault, fault_path=PATH, fault_ms=5000)
     start = time.monotonic()
-    fails(broken, person, 504)
-    assert time.monotonic() - start < 4
+    fails(broken, person, 504, reason)
+    assert time.monotonic() - start < 4 * gate_module.SLOWER
 
 
-@pytest.mark.parametrize("fault", ["stall_mid_body", "close_mid_body", "reset_mid_body",
-                                   "half_chunk", "chunk_no_end", "length_short", "chunk_bad_size"])
-def test_H11_what_breaks_off_is_visibly_broken(broken, person, fault):
-    broken.phones["101"].switch(fault=fault, fault_path=PATH, fault_ms=5000)
+# --- a part has gone out: the person's connection breaks -----------------------------------------
+
+def cut_record(broken, path, reason):
+    record = broken.record(outcome="failed", path=path)
+    assert record["reason"] == reason
+    return record
+
+
+@pytest.mark.parametrize("fault, reason", [
+    ("half_chunk", "phone_incomplete"), ("chunk_no_end", "phone_incomplete"),
+    ("chunk_bad_size", "phone_bad_chunk"), ("chunk_space", "phone_bad_chunk"),
+    ("truncated_tls", "phone_incomplete")])
+def test_H11_what_breaks_off_is_visibly_broken(broken, person, fault, reason):
+    """Without a length the answer's beginning may be out already, or not."""
+    broken.phones["101"].switch(fault=fault, fault_path=PATH)
     answer = person.get(PAGE)
-    assert answer.cut or answer.status in (502, 504)
-    assert broken.record(outcome="failed", path=PATH)
+    assert answer.cut or answer.status == 502
+    record = cut_record(broken, PATH, reason)
+    assert record["status"] == (200 if answer.cut else 502)
     person.close()
     healthy(broken, person)
 
 
-@pytest.mark.parametrize("fault", ["twice", "unasked", "length_long"])
+@pytest.mark.parametrize("fault, reason", [
+    ("reset_mid_body", "phone_incomplete"), ("close_mid_body", "phone_incomplete"),
+    ("length_short", "phone_incomplete"), ("stall_mid_body", "phone_stalled"),
+    ("chunk_no_end", "phone_incomplete"), ("truncated_tls", "phone_incomplete")])
+def test_H11_a_long_answer_that_breaks_off_is_cut(broken, sign_in, fault, reason):
+    broken.phones["101"].switch(fault=fault, fault_path="/trace.pcap", fault_ms=5000,
+                                pcap_bytes=200000)
+    alice = sign_in(broken, "alice", timeout=20)
+    answer = alice.get(LONG)
+    assert answer.status == 200 and answer.cut and len(answer.body) > 16384
+    assert cut_record(broken, "/trace.pcap", reason)["status"] == 200
+    alice.close()
+    healthy(broken, alice)
+
+
+@pytest.mark.parametrize("fault", ["close_mid_body", "chunk_no_end", "truncated_tls"])
+def test_H11_who_speaks_HTTP_1_0_sees_it_too(broken, sign_in, fault):
+    """A body up to the end of the connection: no orderly end, not even without close_notify."""
+    broken.phones["101"].switch(fault=fault, fault_path="/trace.pcap", pcap_bytes=200000)
+    alice = sign_in(broken, "alice")
+    assert alice.get("/").status == 200
+    line = alice.digest.header("GET", LONG)
+    with Client(broken.port) as c:
+        c.sock.suppress_ragged_eofs = False     # a reset and a missing close_notify are errors
+        c.send(head("GET", LONG, headers=[line], version="HTTP/1.0"))
+        answer = c.read()
+        assert answer.status == 200 and answer.cut
+    assert cut_record(broken, "/trace.pcap", "phone_incomplete")
+
+
+def test_a_short_answer_that_breaks_off_behind_100_continue_is_a_page(broken, sign_in):
+    broken.phones["101"].switch(fault="close_mid_body")
+    alice = sign_in(broken, "alice")
+    assert alice.get("/").status == 200
+    body = "language=English&Settings=Apply"
+    answer = alice.post("/phone/101/prefs.htm", body, [
+        ("Origin", "https://gate.localhost"), ("Expect", "100-continue")])
+    assert answer.status == 502 and answer.interim == [100]
+    is_clear(answer, "phone_incomplete")
+
+
+# --- more than was asked for ---------------------------------------------------------------------
+
+@pytest.mark.parametrize("fault", ["twice", "unasked", "length_long", "octets_after_204",
+                                   "not_modified_with_body"])
 def test_H13_octets_nobody_asked_for_never_answer_another_request(broken, person, fault):
     phone = broken.phones["101"]
     phone.switch(fault=fault, fault_path=PATH, fault_count=1)
+    told = broken.stderr().count("phone.unasked_octets")
     first = person.get(PAGE)
-    assert first.status in (200, 502)
-    time.sleep(0.15)
-    other = person.get("/phone/101/css/main.css")
+    want = {"octets_after_204": 204, "not_modified_with_body": 304}.get(fault, 200)
+    assert (first.status, first.cut) == (want, False)
+    record = broken.record(path=PATH, status=want)
+    assert (record["outcome"], record["reason"]) == ("allowed", "ok")
+    gate_module.wait_for(lambda: broken.stderr().count("phone.unasked_octets") == told + 1, 3,
+                         "the operator is told")
+    other = person.get("/phone/101/css/main.css", [("Cache-Control", "no-cache")])
     assert other.status == 200 and other.body.startswith(b"/* /css/main.css")
     healthy(broken, person)
 
+
+# --- odd, and allowed ----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("fault", ["chunk_trailer", "chunk_odd_end", "continue_100", "space_colon"])
 def test_oddities_that_are_allowed(broken, person, fault):
@@ -103,19 +210,23 @@ def test_oddities_that_are_allowed(broken, person, fault):
     healthy(broken, person)
 
 
-@pytest.mark.parametrize("fault", ["chunk_space", "length_twice_same", "endless_1xx"])
-def test_oddities_that_may_be_either(broken, person, fault):
-    broken.phones["101"].switch(fault=fault, fault_path=PATH, fault_count=1)
-    answer = person.get(PAGE)
-    assert answer.status in (200, 502) or answer.cut
-    person.close()
-    healthy(broken, person)
-
-
 def test_drip_is_slow_but_whole(broken, person):
     broken.phones["101"].switch(fault="drip", fault_path=PATH, drip_ms=1, fault_count=1)
     answer = person.get(PAGE)
     assert answer.status == 200 and b"Mac:" in answer.body
+    assert broken.record(path=PATH)["reason"] == "ok"
+    healthy(broken, person)
+
+
+def test_a_person_who_leaves_a_dripping_phone_frees_it(broken, person, sign_in):
+    """The answer is read for nobody no longer than PHONE_ORPHAN_MS, or it would drip for ever."""
+    phone = broken.phones["101"]
+    phone.switch(fault="drip", fault_path=PATH, drip_ms=5, fault_count=1)
+    person.client.send(head("GET", PAGE, headers=[person.digest.header("GET", PAGE)]))
+    gate_module.wait_for(lambda: broken.metrics()["phone_requests_in_flight"] == 1, 3, "asked")
+    person.close()
+    assert broken.record(path=PATH, outcome="failed")["reason"] == "client_gone"
+    healthy(broken, sign_in(broken, "bob", timeout=20))
 
 
 def test_two_hundreds_of_raw_answers(broken, person):
@@ -138,11 +249,15 @@ def test_two_hundreds_of_raw_answers(broken, person):
     healthy(broken, person)
 
 
+# --- no connection -------------------------------------------------------------------------------
+
 def test_refused_connection_is_502(broken, person):
     phone = broken.phones["101"]
     phone.switch(refuse=True)
-    assert person.get(PAGE).status == 502
-    assert broken.record(reason="phone_refused")["outcome"] == "failed"
+    answer = person.get(PAGE)
+    assert answer.status == 502
+    is_clear(answer, "phone_refused")
+    assert broken.record(status=502)["reason"] == "phone_refused"
     phone.switch(refuse=False)
     healthy(broken, person)
 
@@ -152,7 +267,10 @@ def test_handshake_that_never_ends_is_504(broken, person):
     phone.switch(handshake_ms=3000)
     phone.close_connections()
     time.sleep(0.1)
-    assert person.get(PAGE).status == 504
+    answer = person.get(PAGE)
+    assert answer.status == 504
+    is_clear(answer, "phone_connect_timeout")
+    assert broken.record(status=504)["reason"] == "phone_connect_timeout"
     phone.switch(handshake_ms=0)
     time.sleep(0.1)
     healthy(broken, person)
@@ -162,9 +280,159 @@ def test_phone_in_the_middle_of_a_reboot(broken, person):
     phone = broken.phones["101"]
     phone.switch(reboot_ms=600)
     phone.reboot()
-    assert person.get(PAGE).status == 502
+    answer = person.get(PAGE)
+    assert answer.status == 502
+    record = broken.record(status=502)
+    assert record["reason"] in ("phone_closed", "phone_reset", "phone_tls_failed")
+    is_clear(answer, record["reason"])
     time.sleep(0.7)
     healthy(broken, person)
+
+
+def test_a_page_that_restarts_the_phone_says_so(new_gate, new_phone, sign_in):
+    """It closes without an answer: once asked, never again, and the page tells what that means."""
+    phone = new_phone(settings={"use_hidden_tags": "off", "restrict_uri_queries": "off"})
+    gate = new_gate({"101": phone}, status=gate_module.status_listener())
+    rest = leaks.Rest(gate)
+    s = sign_in(gate, "alice")
+    assert s.get(PAGE).status == 200
+    answer = s.get("/phone/101/confirm.htm?REBOOT=yes")
+    assert answer.status == 502 and phone.counters()["reboots"] == 1
+    is_clear(answer, "phone_closed")
+    assert b"restart" in answer.body
+    assert gate.record(path="/confirm.htm")["reason"] == "phone_closed"
+    s.close()
+    rest.check()
+
+
+# --- many people at a broken phone ---------------------------------------------------------------
+
+@pytest.mark.parametrize("fault, status", [("nothing", 502), ("stall_before_head", 504)])
+def test_a_queue_at_a_broken_phone_ends_for_everybody(broken, sign_in, fault, status):
+    people = [sign_in(broken, "bob", timeout=30) for _ in range(4)]
+    assert [p.get("/").status for p in people] == [200] * 4
+    broken.phones["101"].switch(fault=fault, fault_path=PATH, fault_ms=5000)
+    answers = []
+    threads = [threading.Thread(target=lambda p=p: answers.append(p.get(PAGE).status)) for p in people]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert answers == [status] * 4
+    healthy(broken, people[0])
+
+
+# --- another phone than the one we know ----------------------------------------------------------
+
+def start_phone(directory, port=0, words=(), **options):
+    return gate_module.Phone(directory, "--port", str(port), *words, service=SERVICE, **options)
+
+
+@pytest.fixture
+def house(tmp_path, new_gate, sign_in):
+    """Phones that can be put at another place, with their keys and their passwords."""
+    class House:
+        def __init__(self):
+            self.phones = {}
+
+        def put(self, name, port=0, words=(), **options):
+            directory = tmp_path / name
+            if directory.exists():      # the phone that was there before, with its own key
+                cert = next(directory.glob("*.crt"))
+                words = ("--cert", str(cert), "--key", str(cert.with_suffix(".key")))
+            directory.mkdir(exist_ok=True)
+            self.phones[name] = start_phone(directory, port, words, **options)
+            return self.phones[name]
+
+        def take(self, name):
+            phone = self.phones.pop(name)
+            phone.stop()
+            return phone
+
+        def gate(self, phones):
+            self.gate = new_gate(phones, status=gate_module.status_listener())
+            self.rest = leaks.Rest(self.gate)
+            return self.gate
+    h = House()
+    yield h
+    for phone in h.phones.values():
+        phone.stop()
+
+
+def nothing_told(phone):
+    """The phone got no request, so no password either."""
+    counters = phone.counters()
+    return counters["requests"] == 0 and counters["failed_logins"] == 0
+
+
+def test_R18_T13_two_phones_swapped(house, sign_in):
+    """The address of A answers with B's key and the other way round: neither is opened, neither is
+    told anything; put back, both work at once."""
+    a, b = house.put("a"), house.put("b")
+    gate = house.gate({"101": a, "102": b})
+    s = sign_in(gate, "bob")
+    pages = {"101": PAGE, "102": "/phone/102/info.htm"}
+    assert [s.get(p).status for p in pages.values()] == [200, 200]
+    a, b = house.take("a"), house.take("b")
+    new_a = house.put("a", b.port, login=("gate", a.password))
+    new_b = house.put("b", a.port, login=("gate", b.password))
+    assert (new_a.pin, new_b.pin) == (a.pin, b.pin)
+    for phone_id, page in pages.items():
+        answer = s.get(page)
+        assert answer.status == 502
+        is_clear(answer, "phone_pin_mismatch")
+        assert gate.record(phone_id=phone_id)["reason"] == "phone_pin_mismatch"
+    assert nothing_told(new_a) and nothing_told(new_b)
+    house.take("a"), house.take("b")
+    house.put("a", a.port, login=("gate", a.password))
+    house.put("b", b.port, login=("gate", b.password))
+    assert [s.get(p).status for p in pages.values()] == [200, 200]
+    s.close()
+    house.rest.check()
+
+
+def test_T13_two_phones_swapped_that_are_known_by_name(house, sign_in, tmp_path):
+    """One CA for both: the name in the certificate tells them apart."""
+    ca = gate_module.make_ca(tmp_path / "ca", ["a.example.com"])
+    other = tmp_path / "other"
+    shutil.copytree(ca, other)
+    gate_module.make_ca(other, ["b.example.com"])
+    words = [("--cert", str(d / "gate.crt"), "--key", str(d / "gate.key")) for d in (ca, other)]
+    a = house.put("a", words=words[0])
+    a.entry = {"tls": {"ca": str(ca / "ca.crt"), "name": "a.example.com"}}
+    gate = house.gate({"101": a})
+    s = sign_in(gate, "bob")
+    assert s.get(PAGE).status == 200
+    house.take("a")
+    b = house.put("b", a.port, words=words[1], login=("gate", a.password))
+    answer = s.get(PAGE)
+    assert answer.status == 502
+    is_clear(answer, "phone_name_mismatch")
+    assert gate.record(status=502)["reason"] == "phone_name_mismatch" and nothing_told(b)
+    s.close()
+    house.rest.check()
+
+
+@pytest.mark.parametrize("verify, reason", [("pin", "phone_pin_mismatch"),
+                                            ("none", "phone_credentials_rejected")])
+def test_another_model_in_its_place(house, sign_in, verify, reason):
+    """With a pin it is not spoken to. Where its entry says that no certificate is checked, it sees
+    one answer to its challenge, which tells it nothing of the password, and the breaker opens."""
+    a = house.put("a")
+    a.entry = {"tls": {"verify": "none"}} if verify == "none" else {}
+    gate = house.gate({"101": a})
+    s = sign_in(gate, "bob")
+    assert s.get(PAGE).status == 200
+    house.take("a")
+    other = house.put("other", a.port, vendor="cisco-mpp")
+    for _ in range(3):
+        answer = s.get(PAGE)
+        assert answer.status == 502
+        is_clear(answer, reason)
+    assert gate.record(status=502)["reason"] == reason
+    assert nothing_told(other) if verify == "pin" else other.counters()["failed_logins"] == 1
+    s.close()
+    house.rest.check()
 
 
 # --- the tables of answers, sent by a phone ------------------------------------------------------

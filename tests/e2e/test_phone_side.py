@@ -7,6 +7,7 @@ import time
 import pytest
 
 import gate as gate_module
+import leaks
 from digestclient import Session
 from rawhttp import Client, head
 
@@ -28,6 +29,21 @@ def ask_many(gate, user, target, count, **options):
     for t in threads:
         t.join()
     return statuses
+
+
+@pytest.fixture
+def new_gate(new_gate):
+    """Each gate here is at rest again when its test is over: descriptors, slots, queue."""
+    rests = []
+
+    def make(*words, start=True, **config):
+        g = new_gate(*words, start=start, status=gate_module.status_listener(), **config)
+        if start:
+            rests.append(leaks.Rest(g))
+        return g
+    yield make
+    for rest in rests:
+        rest.check()
 
 
 # --- one at a time, one login --------------------------------------------------------------------

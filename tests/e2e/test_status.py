@@ -3,7 +3,8 @@
 import pytest
 
 from digestclient import Session
-from gate import free_port
+from gate import free_port, status_listener, wait_for
+from leaks import Rest
 from rawhttp import Client, head
 
 
@@ -43,3 +44,24 @@ def test_metrics_count_requests_and_name_nobody(asked):
     assert int(values['phonegate_requests_total{outcome="denied"}']) == 1
     assert int(values["phonegate_nonces"]) == 1 and int(values["phonegate_access_log_healthy"]) == 1
     assert "alice" not in text and "101" not in text
+
+
+def test_metrics_show_what_is_under_way_at_phones(new_gate, new_phone):
+    """Slots, queue and connections, and all of it given back."""
+    phone = new_phone(ms=400)
+    gate = new_gate({"101": phone}, status=status_listener())
+    rest = Rest(gate)
+    people = [Session(gate, "bob") for _ in range(3)]
+    for s in people:
+        assert s.get("/").status == 200
+    for s in people:
+        s.client.send(head("GET", "/phone/101/info.htm",
+                           headers=[s.digest.header("GET", "/phone/101/info.htm")]))
+    seen = wait_for(lambda: [n for n in [gate.metrics()] if n["phone_requests_waiting"] == 2], 3,
+                    "one is served, two wait")[0]
+    assert seen["phone_requests_in_flight"] == 1 and seen["phone_connections"] == 1
+    for s in people:
+        assert s.client.read().status == 200
+        s.close()
+    rest.check()
+    assert gate.metrics()["phone_connections"] == 1     # kept for the next person
