@@ -47,6 +47,7 @@ struct harden_rule {
     bool secret;              /* its value is never shown */
     bool optional;            /* a phone that does not name it has none: no finding */
     bool restart;             /* a change waits for the phone's restart */
+    bool passing;             /* who works at the phone turns it on for a while: drift.h */
     uint32_t at_most;
     const struct str *values, *factory, *models; /* models: only these; none: every model */
     size_t value_count, factory_count, model_count;

@@ -8,7 +8,7 @@ struct harden_draft {
     size_t value_count, factory_count, model_count;
     uint32_t step, at_most;
     int want, probe, severity, perm;
-    bool secret, optional, restart;
+    bool secret, optional, restart, passing;
 };
 
 enum { WANT_ABSENT = -1 };
@@ -60,6 +60,7 @@ static const struct reader_key harden_keys[] = {
     {.name = "secret", .type = READER_BOOL, .offset = AT(secret)},
     {.name = "optional", .type = READER_BOOL, .offset = AT(optional)},
     {.name = "restart", .type = READER_BOOL, .offset = AT(restart)},
+    {.name = "passing", .type = READER_BOOL, .offset = AT(passing)},
     LIST("factory", factory, factory_count),
     LIST("models", models, model_count),
     TEXT("confirm", confirm, false),
@@ -136,6 +137,7 @@ static void load_one(const struct reader *r, const config_setting_t *group,
         .secret = draft.secret,
         .optional = draft.optional,
         .restart = draft.restart,
+        .passing = draft.passing,
         .at_most = draft.at_most,
         .values = draft.values,
         .factory = draft.factory,
