@@ -230,7 +230,7 @@ def drip(client, octets, seconds):
 @pytest.mark.parametrize("switches, reason", [
     ({"handshake_ms": 4000}, "phone_connect_timeout"),
     ({"fault": "stall_before_head", "fault_ms": 4000}, "phone_first_byte_timeout"),
-    ({"fault": "stall_mid_head", "fault_ms": 4000}, "phone_first_byte_timeout"),
+    ({"fault": "stall_mid_head", "fault_ms": 4000}, "phone_stalled"),
     ({"fault": "stall_mid_body", "fault_ms": 4000}, "phone_stalled"),
 ])
 def test_each_time_out_of_a_phone_has_its_reason(new_gate, sign_in, switches, reason):
