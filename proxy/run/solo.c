@@ -46,6 +46,7 @@ void solo_close(struct solo *s) {
     ENSURE(w->live == 0);
     uv_close((uv_handle_t *)&w->tick, NULL);
     uv_close((uv_handle_t *)&w->after_io, NULL);
+    uv_close((uv_handle_t *)&w->before_sleep, NULL);
     mailbox_close(&w->mailbox);
     uv_run(&w->loop, UV_RUN_DEFAULT);
     worker_deinit(w);
