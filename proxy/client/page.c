@@ -62,6 +62,9 @@ static const struct {
     {"phone_not_hardened", "This phone asks for no proper login",
      "It is not opened until its web login is set to Digest. The team that runs the gate must "
      "harden it first."},
+    {"phone_credentials_missing", "The gate has no password for this phone",
+     "Its account is kept in the vault, where there is none yet: `phonegate harden --apply` or "
+     "`phonegate secret set` puts one there."},
     {"phone_credentials_rejected", "The phone refuses the gate's password",
      "No further attempt is made, so that the phone does not lock itself. The stored password must "
      "be corrected."},

@@ -7,6 +7,7 @@
 #include "policy/access/route.h"
 #include "policy/base/bytes.h"
 #include "proxy/config/loader.h"
+#include "proxy/vault/vault.h"
 
 /* Files of our own administrator, not of a peer: the cap only turns a runaway into an abort. */
 #define ARENA_CAP ((size_t)4 << 30)
@@ -48,6 +49,7 @@ void loader_free(struct loader *l) {
     strmap_free(&l->site_rule_names);
     strmap_free(&l->ca_files);
     hostport_local_free(&l->local);
+    vault_close(l->vault);
     free(l->profile_list);
     free(l);
 }
@@ -114,6 +116,7 @@ static struct config *finish(struct loader *l) {
 
 void load_access(struct loader *l) {
     load_roles(l);
+    load_vault(l);
     load_phones(l);
     load_site_rules(l);
     load_groups(l);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "policy/access/policy.h"
+#include "proxy/vault/vault_key.h"
 
 struct config_address {
     struct sockaddr_storage addr; /* IPv4 or IPv6, port set */
@@ -28,8 +29,10 @@ struct config_network {
 enum http_answer { HTTP_ANSWER_REFUSE, HTTP_ANSWER_REDIRECT };
 
 struct config_account {
-    struct str user; /* empty: no such account */
-    struct str password;
+    struct str user;      /* empty: no such account */
+    struct str password;  /* empty: the vault has none yet */
+    struct str candidate; /* of the vault: perhaps the phone has this one by now; empty: none */
+    bool from_vault;
 };
 
 /* One element of the list "users". */
@@ -50,7 +53,8 @@ struct config_phone {
     bool wui;       /* false: the phone's web interface is to be off */
     struct config_account login;
     struct config_account admin_login;
-    bool login_required; /* false: a phone that asks for no login is served all the same */
+    uint64_t candidate_after_ms; /* as in struct config_vault */
+    bool login_required;         /* false: a phone that asks for no login is served all the same */
     enum phone_verify verify;
     const uint8_t (*pins)[32]; /* SHA-256 of the SPKI */
     size_t pin_count;
@@ -86,6 +90,13 @@ struct config_hardening {
     int on_drift;
 };
 
+/* Passwords of phones in a file of their own (vault.h). */
+struct config_vault {
+    struct str file; /* path, resolved; empty: there is none */
+    struct vault_key_source key;
+    uint64_t candidate_after_ms; /* between a refused password and the candidate */
+};
+
 struct config {
     atomic_uint refs;
     struct policy policy;
@@ -116,6 +127,7 @@ struct config {
     struct config_limits limits;
     struct config_asset_cache asset_cache;
     struct config_hardening hardening;
+    struct config_vault vault;
     const struct config_phone *phones; /* phones[i] goes with policy.phones[i] */
     struct str profiles_dir;           /* path, resolved */
     struct str digest_of_file; /* 16 hex digits over all files read: policy_version in records */

@@ -14,6 +14,7 @@
 
 struct account_draft {
     struct str user, password_file, realm;
+    bool from_vault;
 };
 
 struct tls_draft {
@@ -28,7 +29,8 @@ struct tls_draft {
 static const struct reader_key account_keys[] = {
     {.name = "realm", .type = READER_STR, .offset = AT(realm)},
     {.name = "user", .type = READER_STR, .required = true, .offset = AT(user)},
-    {.name = "password_file", .type = READER_STR, .required = true, .offset = AT(password_file)},
+    {.name = "password_file", .type = READER_STR, .offset = AT(password_file)},
+    {.name = "from_vault", .type = READER_BOOL, .offset = AT(from_vault)},
     {.name = NULL},
 };
 #undef AT
@@ -48,7 +50,7 @@ static const struct reader_key tls_keys[] = {
 };
 #undef AT
 
-static struct str keep_secret(struct loader *l, struct str text) {
+struct str loader_keep_secret(struct loader *l, struct str text) {
     struct secret *secret = reader_alloc(&l->reader, 1, sizeof(*secret) + text.len + 1);
     memcpy(secret->text, text.ptr, text.len);
     secret->len = text.len;
@@ -68,7 +70,7 @@ static void load_password(struct loader *l, const config_setting_t *at, struct s
         return;
     }
     if (textfile_password(&file, &password, error, sizeof(error))) {
-        account->password = keep_secret(l, password);
+        account->password = loader_keep_secret(l, password);
         const char *weak = weak_password(account->user, password);
         if (weak != NULL) reader_warning(r, at, "the password in %s is weak: %s", path.ptr, weak);
     } else {
@@ -77,19 +79,28 @@ static void load_password(struct loader *l, const config_setting_t *at, struct s
     textfile_free(&file);
 }
 
-void load_account(struct loader *l, const config_setting_t *group, const char *what,
-                  struct config_account *account, struct str *realm) {
+void load_account(struct loader *l, const config_setting_t *group,
+                  const struct account_place *place, struct config_account *account,
+                  struct str *realm) {
     struct account_draft draft = {0};
     const struct reader_key *keys = realm != NULL ? account_keys : &account_keys[1];
-    if (!reader_group(&l->reader, group, what, keys, &draft)) return;
+    if (!reader_group(&l->reader, group, place->what, keys, &draft)) return;
     if (draft.user.len > USER_MAX || str_find(draft.user, ':', 0) < draft.user.len) {
         reader_error(&l->reader, reader_at(group, "user"),
-                     "\"user\" in %s holds a colon or is longer than %d", what, USER_MAX);
+                     "\"user\" in %s holds a colon or is longer than %d", place->what, USER_MAX);
         return;
     }
     account->user = draft.user;
     if (realm != NULL) *realm = draft.realm;
-    load_password(l, reader_at(group, "password_file"), draft.password_file, account);
+    bool from_file = draft.password_file.len > 0;
+    if (from_file == draft.from_vault)
+        reader_error(&l->reader, group,
+                     "\"%s\" needs exactly one of password_file and from_vault = true",
+                     place->what);
+    else if (from_file)
+        load_password(l, reader_at(group, "password_file"), draft.password_file, account);
+    else
+        load_from_vault(l, reader_at(group, "from_vault"), place->phone, place->setting, account);
 }
 
 static void load_pins(struct loader *l, const config_setting_t *group,

@@ -113,9 +113,12 @@ static void load_accounts(struct loader *l, const config_setting_t *group,
                           const struct phone_draft *draft, const struct profile *profile,
                           struct config_phone *phone) {
     const struct reader *r = &l->reader;
-    if (draft->login != NULL) load_account(l, draft->login, "login", &phone->login, &phone->realm);
+    const struct account_place login = {draft->id, "login", STR("http_pass")};
+    const struct account_place admin = {draft->id, "admin_login", STR("service_mode_password")};
+    phone->candidate_after_ms = l->snapshot->config.vault.candidate_after_ms;
+    if (draft->login != NULL) load_account(l, draft->login, &login, &phone->login, &phone->realm);
     if (draft->admin_login != NULL)
-        load_account(l, draft->admin_login, "admin_login", &phone->admin_login, NULL);
+        load_account(l, draft->admin_login, &admin, &phone->admin_login, NULL);
     bool needed = draft->login_required && profile != NULL && profile->login != PHONE_LOGIN_NONE;
     if (draft->login == NULL && (needed || draft->admin_login != NULL))
         reader_error(r, group, "\"login\" in phone is missing");

@@ -24,7 +24,8 @@ struct draft {
     const struct str *https_listen, *http_listen, *proxy_protocol, *hosts, *algorithms;
     size_t https_listen_count, http_listen_count, proxy_protocol_count, host_count, algorithm_count;
     struct str realm, certificate, key, status_listen, users_file, users_dir, profiles_dir,
-        state_dir, nonce_key_file, access_log_file;
+        state_dir, nonce_key_file, access_log_file, vault_file, vault_key_file,
+        vault_key_credential, vault_passphrase_file;
     int access_log_format;
     uint64_t nonce_lifetime_ms;
     const config_setting_t *phones, *grants, *users, *roles, *groups, *rules;
@@ -76,6 +77,7 @@ struct loader {
     struct strmap groups;          /* value is the index below */
     struct loaded_group *group_list;
     struct strmap ca_files;
+    struct vault *vault; /* NULL: none, or it cannot be read */
 };
 
 struct loader *loader_new(void);
@@ -162,9 +164,26 @@ void load_grants(struct loader *l);
 /* certificate and key; which hosts it covers; what the realm says. */
 void load_identity(struct loader *l);
 
+/* vault: the group of that name, read with the settings; then opened, before the phones. */
+extern const struct reader_key load_vault_keys[];
+void load_vault_paths(struct loader *l);
+void load_vault(struct loader *l);
+/* The password, and the candidate, of `setting` of phone `id`. */
+void load_from_vault(struct loader *l, const config_setting_t *at, struct str id,
+                     struct str setting, struct config_account *account);
+/* A copy that is wiped with the snapshot. */
+struct str loader_keep_secret(struct loader *l, struct str text);
+
+/* Which account of a phone is read. */
+struct account_place {
+    struct str phone;   /* its id */
+    const char *what;   /* "login", "admin_login" */
+    struct str setting; /* by the vendor's name, for the vault */
+};
 /* The account and the proof of one phone. `realm` NULL: this account may name none. */
-void load_account(struct loader *l, const config_setting_t *group, const char *what,
-                  struct config_account *account, struct str *realm);
+void load_account(struct loader *l, const config_setting_t *group,
+                  const struct account_place *place, struct config_account *account,
+                  struct str *realm);
 /* model and audit of a phone. */
 void load_device(const struct reader *r, const config_setting_t *group, struct str model,
                  const config_setting_t *audit, struct config_phone *phone);

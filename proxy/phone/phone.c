@@ -46,11 +46,20 @@ static bool fingerprint(struct phone *phone, const struct config_phone *cfg) {
                           phone->concurrent_max,
                           (uint64_t)ca.st_mtime,
                           (uint64_t)ca.st_size,
-                          cfg->pin_count};
+                          cfg->pin_count,
+                          cfg->candidate_after_ms};
     /* Lengths stand between the texts, so that no two settings have the same octets. */
-    struct str texts[] = {cfg->policy->id,     cfg->authority,        cfg->login.user,
-                          cfg->login.password, cfg->admin_login.user, cfg->admin_login.password,
-                          cfg->ca_file,        cfg->verify_name,      cfg->realm,
+    struct str texts[] = {cfg->policy->id,
+                          cfg->authority,
+                          cfg->login.user,
+                          cfg->login.password,
+                          cfg->admin_login.user,
+                          cfg->admin_login.password,
+                          cfg->login.candidate,
+                          cfg->admin_login.candidate,
+                          cfg->ca_file,
+                          cfg->verify_name,
+                          cfg->realm,
                           form_digest(cfg)};
     uint64_t lengths[ARRAY_LEN(texts)];
     struct str parts[2 + 1 + ARRAY_LEN(texts)];
@@ -78,6 +87,19 @@ static struct phone_tls *make_tls(const struct config_phone *cfg, char *error, s
     return phone_tls_new(&settings, error, error_len);
 }
 
+/* A candidate alone: the first password that this phone was ever given. */
+static void init_account(struct phone_account *account, const struct config_account *cfg) {
+    bool only = cfg->password.len == 0 && cfg->candidate.len > 0;
+    account->user = copy(cfg->user);
+    account->password = copy(cfg->password);
+    account->candidate = copy(cfg->candidate);
+    account->candidate_state = only                     ? CANDIDATE_NEXT
+                               : cfg->candidate.len > 0 ? CANDIDATE_KEPT
+                                                        : CANDIDATE_NONE;
+    account->candidate_told = true;
+    atomic_init(&account->on_candidate, only);
+}
+
 struct phone *phone_new(const struct config_phone *cfg, size_t queue_max, char *error,
                         size_t error_len) {
     struct phone *phone = calloc(1, sizeof(*phone));
@@ -97,10 +119,9 @@ struct phone *phone_new(const struct config_phone *cfg, size_t queue_max, char *
     phone->login_required = cfg->login_required;
     phone->concurrent_max = cfg->policy->profile->concurrent_requests;
     phone->queue_max = queue_max;
-    phone->accounts[ACCOUNT_LOGIN].user = copy(cfg->login.user);
-    phone->accounts[ACCOUNT_LOGIN].password = copy(cfg->login.password);
-    phone->accounts[ACCOUNT_ADMIN].user = copy(cfg->admin_login.user);
-    phone->accounts[ACCOUNT_ADMIN].password = copy(cfg->admin_login.password);
+    phone->candidate_after_ms = cfg->candidate_after_ms;
+    init_account(&phone->accounts[ACCOUNT_LOGIN], &cfg->login);
+    init_account(&phone->accounts[ACCOUNT_ADMIN], &cfg->admin_login);
     if (cfg->tls) phone->tls = make_tls(cfg, error, error_len);
     bool usable = (!cfg->tls || phone->tls != NULL);
     if (usable && !fingerprint(phone, cfg)) {
@@ -122,6 +143,7 @@ void phone_release(struct phone *phone) {
     for (size_t i = 0; i < PHONE_ACCOUNTS; i++) {
         drop(&phone->accounts[i].user, false);
         drop(&phone->accounts[i].password, true);
+        drop(&phone->accounts[i].candidate, true);
         phone_challenge_wipe(&phone->accounts[i].spare);
         phone_session_free(phone->accounts[i].session);
     }
@@ -279,6 +301,22 @@ static bool is_stopped(const struct phone_account *account, uint64_t now_ms) {
     return account->state == LOGIN_BROKEN && now_ms < account->retry_ms;
 }
 
+struct str phone_password(const struct phone *phone, enum phone_account_kind kind) {
+    const struct phone_account *account = &phone->accounts[kind];
+    return atomic_load(&account->on_candidate) ? account->candidate : account->password;
+}
+
+bool phone_candidate_news(struct phone *phone, enum phone_account_kind kind,
+                          enum phone_candidate *state) {
+    struct phone_account *account = &phone->accounts[kind];
+    pthread_mutex_lock(&phone->lock);
+    bool news = !account->candidate_told;
+    *state = account->candidate_state;
+    account->candidate_told = true;
+    pthread_mutex_unlock(&phone->lock);
+    return news;
+}
+
 bool phone_login_stopped(struct phone *phone, enum phone_account_kind kind, uint64_t now_ms) {
     pthread_mutex_lock(&phone->lock);
     bool stopped = is_stopped(&phone->accounts[kind], now_ms);
@@ -308,7 +346,26 @@ enum login_verdict phone_login_begin(struct phone *phone, enum phone_account_kin
     return verdict;
 }
 
+static void turn(struct phone_account *account, enum phone_candidate state) {
+    account->candidate_state = state;
+    account->candidate_told = false;
+}
+
+/* The other one's turn comes, after a pause. */
+static void turn_to_candidate(struct phone_account *account, uint64_t retry_ms) {
+    turn(account, CANDIDATE_NEXT);
+    atomic_store(&account->on_candidate, true);
+    account->state = LOGIN_BROKEN;
+    account->retry_ms = retry_ms;
+    account->has_spare = false;
+}
+
 static void note_rejection(struct phone_account *account, uint64_t now_ms) {
+    /* Neither is right: what is tried later, once in a while, is the one that was in force last. */
+    if (account->candidate_state == CANDIDATE_NEXT) {
+        turn(account, CANDIDATE_REFUSED);
+        if (account->password.len > 0) atomic_store(&account->on_candidate, false);
+    }
     uint64_t pause = PHONE_BREAKER_MS;
     for (unsigned i = 0; i < account->rejections && pause < PHONE_BREAKER_MAX_MS; i++) pause *= 2;
     account->rejections++;
@@ -326,10 +383,14 @@ bool phone_login_end(struct phone *phone, enum phone_account_kind kind, enum log
     case LOGIN_ACCEPTED:
         account->state = LOGIN_PROVEN;
         account->rejections = 0;
+        if (account->candidate_state == CANDIDATE_NEXT) turn(account, CANDIDATE_TAKEN);
         break;
     case LOGIN_REJECTED:
         opened = !is_stopped(account, now_ms);
-        if (opened) note_rejection(account, now_ms);
+        if (opened && account->candidate_state == CANDIDATE_KEPT)
+            turn_to_candidate(account, now_ms + phone->candidate_after_ms);
+        else if (opened)
+            note_rejection(account, now_ms);
         break;
     case LOGIN_NO_ANSWER:
         if (account->state == LOGIN_TRYING) account->state = LOGIN_UNKNOWN;

@@ -55,8 +55,21 @@ struct phone_waiter {
 
 struct phone_session;
 
+/* The vault's second password for an account: a run of `harden` was cut between phone and vault. */
+enum phone_candidate {
+    CANDIDATE_NONE,
+    CANDIDATE_KEPT,    /* the password in force has not been refused */
+    CANDIDATE_NEXT,    /* it was: the next attempt is with this one */
+    CANDIDATE_TAKEN,   /* it is the phone's */
+    CANDIDATE_REFUSED, /* neither is */
+};
+
 struct phone_account {
-    struct str user, password; /* owned */
+    struct str user, password; /* owned; an empty password is none: nothing is sent */
+    struct str candidate;      /* owned; of the vault: the phone has this or the other */
+    atomic_bool on_candidate;  /* it is the one that is sent */
+    enum phone_candidate candidate_state;
+    bool candidate_told; /* of this state somebody made a record */
     enum login_state state;
     unsigned rejections;
     uint64_t retry_ms; /* LOGIN_BROKEN: epoch ms from which one may try again */
@@ -100,7 +113,8 @@ struct phone {
     struct str realm; /* owned; pinned realm, empty: any */
     unsigned concurrent_max;
     size_t queue_max;
-    struct phone_account accounts[PHONE_ACCOUNTS]; /* under lock, but for user and password */
+    uint64_t candidate_after_ms;
+    struct phone_account accounts[PHONE_ACCOUNTS]; /* under lock, but for the texts */
     /* under lock: */
     unsigned in_flight;
     size_t queued;
@@ -157,11 +171,20 @@ enum login_verdict {
 /* May this exchange send the account's password? */
 MUST_USE enum login_verdict phone_login_begin(struct phone *phone, enum phone_account_kind kind,
                                               struct phone_waiter *waiter, uint64_t now_ms);
+/* What is sent for this account now; empty: there is none. */
+struct str phone_password(const struct phone *phone, enum phone_account_kind kind);
+/* Its candidate's state, once for each change from CANDIDATE_NEXT on; else false. */
+bool phone_candidate_news(struct phone *phone, enum phone_account_kind kind,
+                          enum phone_candidate *state);
 /* Is the breaker open? */
 bool phone_login_stopped(struct phone *phone, enum phone_account_kind kind, uint64_t now_ms);
 
 enum login_outcome { LOGIN_ACCEPTED, LOGIN_REJECTED, LOGIN_NO_ANSWER };
-/* What came of it. True when this opened the breaker. */
+/* What came of it. True when this opened the breaker.
+ *
+ * Where the vault has a candidate, a first rejection opens the breaker for candidate_after_ms only;
+ * then one request tries the candidate. With it the phone has seen two wrong passwords at most, and
+ * it locks at more than three. */
 bool phone_login_end(struct phone *phone, enum phone_account_kind kind, enum login_outcome outcome,
                      uint64_t now_ms);
 bool phone_login_leave(struct phone *phone, enum phone_account_kind kind,

@@ -62,6 +62,7 @@ void px_finish(struct phone_exchange *px, bool keep_conn) {
         bool opened = phone_login_end(px->phone, px->request.account, px_form_outcome(px),
                                       worker_epoch_ms(px->worker));
         if (opened) px_log_rejected(px, "no_answer");
+        px_tell_candidate(px);
     }
     px->trial = false;
     if (cuts) {
@@ -267,7 +268,17 @@ struct phone_exchange *phone_exchange_new(struct worker *w, struct phone *phone,
     return px;
 }
 
+/* An account without a password: nothing is sent, not even an empty one. */
+static bool lacks_password(const struct phone_exchange *px) {
+    return px->phone->accounts[px->request.account].user.len > 0 &&
+           phone_password(px->phone, px->request.account).len == 0;
+}
+
 void phone_exchange_start(struct phone_exchange *px) {
+    if (lacks_password(px)) {
+        px_fail(px, "phone_credentials_missing");
+        return;
+    }
     if (phone_login_stopped(px->phone, px->request.account, worker_epoch_ms(px->worker))) {
         px_fail(px, "phone_credentials_rejected");
         return;

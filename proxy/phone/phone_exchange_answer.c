@@ -1,6 +1,7 @@
 #include "proxy/base/log.h"
 #include "proxy/phone/phone_exchange_form.h"
 #include "proxy/phone/phone_exchange_parts.h"
+#include "proxy/record/event.h"
 
 static bool phone_may_be_open(const struct phone *phone) {
     return !phone->login_required || phone->login == PHONE_LOGIN_NONE;
@@ -35,11 +36,33 @@ void px_log_rejected(const struct phone_exchange *px, const char *why) {
               px->request.account == ACCOUNT_ADMIN ? "admin_login" : "login", why);
 }
 
+void px_tell_candidate(struct phone_exchange *px) {
+    static const struct {
+        const char *outcome, *reason;
+    } news[] = {[CANDIDATE_NEXT] = {"failed", "password_rejected"},
+                [CANDIDATE_TAKEN] = {"allowed", "candidate_taken"},
+                [CANDIDATE_REFUSED] = {"denied", "candidate_rejected"}};
+    enum phone_candidate state;
+    if (!phone_candidate_news(px->phone, px->request.account, &state)) return;
+    const bool admin = px->request.account == ACCOUNT_ADMIN;
+    const struct event_field account = {"account", admin ? STR("admin_login") : STR("login")};
+    const struct event event = {.event = "phone_candidate",
+                                .outcome = news[state].outcome,
+                                .reason = news[state].reason,
+                                .phone = px->phone->id,
+                                .more = &account,
+                                .more_count = 1};
+    event_write(px->worker->shared->log, &event);
+    log_event(LOG_ERROR, "phone.candidate", "phone=" STR_FMT " account=" STR_FMT " why=%s",
+              STR_ARG(px->phone->id), STR_ARG(account.value), news[state].reason);
+}
+
 void px_rejected(struct phone_exchange *px, const char *why) {
     bool opened = phone_login_end(px->phone, px->request.account, LOGIN_REJECTED,
                                   worker_epoch_ms(px->worker));
     px->trial = false;
     if (opened) px_log_rejected(px, why);
+    px_tell_candidate(px);
     px_memory(px)->known = false;
     px_fail(px, "phone_credentials_rejected");
 }
@@ -82,6 +105,7 @@ static bool login_accepted(struct phone_exchange *px, const struct response_view
     struct phone_login_memory *login = px_memory(px);
     if (login->open) return true;
     phone_login_end(px->phone, px->request.account, LOGIN_ACCEPTED, worker_epoch_ms(px->worker));
+    px_tell_candidate(px);
     px->trial = false;
     login->inherited = false;
     for (size_t i = 0; i < res->header_count; i++) {

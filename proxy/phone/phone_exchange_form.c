@@ -118,7 +118,8 @@ void px_form_put_cookies(const struct phone_exchange *px, struct outbuf *out) {
 
 static struct phone_form_account account_of(const struct phone_exchange *px) {
     const struct phone_account *account = &px->phone->accounts[px->request.account];
-    return (struct phone_form_account){px->worker->hasher, account->user, account->password};
+    return (struct phone_form_account){px->worker->hasher, account->user,
+                                       phone_password(px->phone, px->request.account)};
 }
 
 /* ---- sending ---- */
@@ -311,6 +312,7 @@ static void on_known(struct phone_exchange *px, const struct response_view *res)
         (void)phone_form_cookies(px->phone->form, res->headers, res->header_count, &f->run.jar);
         f->session.jar = f->run.jar;
         phone_session_put(px->phone, px->request.account, &f->session, now);
+        px_tell_candidate(px);
         bytes_wipe(&f->run, sizeof(f->run));
         f->stage = FORM_USE;
         f->deadline_ms = 0;

@@ -75,6 +75,8 @@ void px_next_attempt(struct phone_exchange *px);
 void px_give_head(struct phone_exchange *px, const struct response_view *res);
 /* One line in the log. */
 void px_log_rejected(const struct phone_exchange *px, const char *why);
+/* What has become of the vault's candidate since last time goes into the records. */
+void px_tell_candidate(struct phone_exchange *px);
 /* The account's password is wrong: open the breaker, and say so once in the log. */
 void px_rejected(struct phone_exchange *px, const char *why);
 /* Find or open a connection, then px_attempt. */

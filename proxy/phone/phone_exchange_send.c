@@ -26,7 +26,8 @@ static bool write_authorization(struct phone_exchange *px, struct str method, st
     uint8_t random[16];
     worker_random(px->worker, random, sizeof(random));
     return phone_auth_answer(&login->challenge, px->worker->hasher, account->user,
-                             account->password, method, target, random, out);
+                             phone_password(px->phone, px->request.account), method, target, random,
+                             out);
 }
 
 static bool write_head(struct phone_exchange *px, struct outbuf *out) {
