@@ -5,6 +5,7 @@
 #include "proxy/client/exchange.h"
 #include "proxy/client/first.h"
 #include "proxy/client/plain.h"
+#include "proxy/client/pull_answer.h"
 #include "proxy/client/status.h"
 
 static struct conn *of(struct stream *s) {
@@ -141,6 +142,8 @@ static void begin_exchange(struct conn *c, size_t end, const struct http_refusal
     if (c->kind != CONN_TLS) {
         if (c->kind == CONN_PLAIN)
             plain_answer(c, head, refusal);
+        else if (c->kind == CONN_PULL)
+            pull_answer(c, head, refusal);
         else
             status_answer(c, head, refusal);
         conn_close_politely(c);

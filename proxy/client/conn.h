@@ -24,7 +24,12 @@
 /* What one request may take from its arena: head, view, decision, rewritten target, parameters. */
 #define CONN_ARENA_MAX (256 * 1024)
 
-enum conn_kind { CONN_TLS, CONN_PLAIN, CONN_STATUS };
+enum conn_kind {
+    CONN_TLS,
+    CONN_PLAIN,
+    CONN_STATUS,
+    CONN_PULL, /* TLS: phones fetch their settings */
+};
 
 enum conn_state {
     CONN_FIRST, /* the first octets decide: PROXY protocol, TLS, clear text */

@@ -120,7 +120,7 @@ void first_begin(struct conn *c) {
     note_address(c, &addr);
     c->expects_proxy = c->kind == CONN_TLS && is_balancer(c, &addr);
     if (!c->expects_proxy && !admit(c)) return;
-    if (c->kind != CONN_TLS)
+    if (c->kind == CONN_PLAIN || c->kind == CONN_STATUS)
         begin_plain(c);
     else
         stream_read(&c->stream);
@@ -137,7 +137,14 @@ static void answer_clear_text(struct conn *c) {
 }
 
 static void start_tls(struct conn *c, struct str rest) {
-    SSL *ssl = SSL_new(server_tls_ctx(c->worker->site->tls));
+    const struct site *site = c->worker->site;
+    const struct server_tls *tls = c->kind == CONN_PULL ? site->pull_tls : site->tls;
+    if (tls == NULL) { /* a reload took the provisioning away, not its socket */
+        write_record(c, "tls_refused", "provisioning_is_off", 0);
+        conn_abort(c, "provisioning_is_off");
+        return;
+    }
+    SSL *ssl = SSL_new(server_tls_ctx(tls));
     ENSURE(ssl != NULL);
     SSL_set_accept_state(ssl);
     c->state = CONN_HANDSHAKE;

@@ -87,6 +87,7 @@ void snapshot_free(struct snapshot *s) {
         phone_form_release(form);
     }
     users_free(s->users);
+    users_free(s->pull_users);
     route_index_free(s->routes);
     grant_index_free(s->grants);
     arena_release(&s->arena);
@@ -131,6 +132,7 @@ static void load_parts(struct loader *l) {
     load_users(l);
     load_access(l);
     load_identity(l);
+    load_provisioning(l);
 }
 
 enum config_result loader_end(struct loader *l, enum source_result source, config_report *report,

@@ -54,6 +54,8 @@ struct config_phone {
     struct config_account login;
     struct config_account admin_login;
     uint64_t candidate_after_ms; /* as in struct config_vault */
+    struct str pull_password;    /* its http_client_pass; empty: none */
+    bool pull_from_vault;        /* there, or it will be */
     bool login_required;         /* false: a phone that asks for no login is served all the same */
     enum phone_verify verify;
     const uint8_t (*pins)[32]; /* SHA-256 of the SPKI */
@@ -97,6 +99,19 @@ struct config_vault {
     uint64_t candidate_after_ms; /* between a refused password and the candidate */
 };
 
+/* Phones fetch their settings from a listener of their own (policy/access/pull.h). */
+struct config_provisioning {
+    const struct config_address *listen;
+    size_t listen_count;         /* 0: nothing is served */
+    struct str directory;        /* path, resolved: MAC.xml of each phone */
+    struct str certificate, key; /* paths, resolved */
+    struct str client_ca;        /* likewise; empty: certificates of phones count for nothing */
+    int min_version;
+    struct digest_settings digest;
+    const struct users *users; /* phones with a pull_password, by MAC; never a person */
+    const struct str *macs;    /* of the phones, by index; empty: none */
+};
+
 struct config {
     atomic_uint refs;
     struct policy policy;
@@ -128,6 +143,7 @@ struct config {
     struct config_asset_cache asset_cache;
     struct config_hardening hardening;
     struct config_vault vault;
+    struct config_provisioning provisioning;
     const struct config_phone *phones; /* phones[i] goes with policy.phones[i] */
     struct str profiles_dir;           /* path, resolved */
     struct str digest_of_file; /* 16 hex digits over all files read: policy_version in records */

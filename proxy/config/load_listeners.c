@@ -42,6 +42,9 @@ static void check_listeners(struct loader *l) {
                                               draft->https_listen_count, &config->https.listen);
     config->http.listen_count =
         parse_listen(l, "http", draft->http_listen, draft->http_listen_count, &config->http.listen);
+    config->provisioning.listen_count =
+        parse_listen(l, "provisioning", draft->provisioning.listen,
+                     draft->provisioning.listen_count, &config->provisioning.listen);
     const struct config_address *status = NULL;
     config->status.enabled =
         parse_listen(l, "status", &draft->status_listen, draft->status_listen.len > 0, &status) > 0;
@@ -51,9 +54,14 @@ static void check_listeners(struct loader *l) {
     check_overlap(l, "https", https, https_count, https, https_count);
     check_overlap(l, "http", http, http_count, http, http_count);
     check_overlap(l, "http", http, http_count, https, https_count);
+    const struct config_provisioning *p = &config->provisioning;
+    check_overlap(l, "provisioning", p->listen, p->listen_count, p->listen, p->listen_count);
+    check_overlap(l, "provisioning", p->listen, p->listen_count, https, https_count);
+    check_overlap(l, "provisioning", p->listen, p->listen_count, http, http_count);
     if (!config->status.enabled) return;
     check_overlap(l, "status", status, 1, https, https_count);
     check_overlap(l, "status", status, 1, http, http_count);
+    check_overlap(l, "status", status, 1, p->listen, p->listen_count);
 }
 
 static void check_networks(struct loader *l) {

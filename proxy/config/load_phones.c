@@ -5,7 +5,7 @@
 
 struct phone_draft {
     struct str id, name, url, profile, host, mac, model;
-    const config_setting_t *login, *admin_login, *tls, *audit;
+    const config_setting_t *login, *admin_login, *tls, *audit, *provisioning;
     bool login_required, allow_plain_http, wui;
 };
 
@@ -24,6 +24,7 @@ static const struct reader_key phone_keys[] = {
     GROUP("login", login),
     GROUP("admin_login", admin_login),
     GROUP("tls", tls),
+    GROUP("provisioning", provisioning),
     {.name = "login_required", .type = READER_BOOL, .offset = AT(login_required), .absent = true},
     {.name = "allow_plain_http", .type = READER_BOOL, .offset = AT(allow_plain_http)},
     STRING("model", false, model),
@@ -70,6 +71,8 @@ static bool is_own_listener(struct loader *l, const struct hostport_url *url) {
         if (hostport_reaches(url, &config->https.listen[i], &l->local)) return true;
     for (size_t i = 0; i < config->http.listen_count; i++)
         if (hostport_reaches(url, &config->http.listen[i], &l->local)) return true;
+    for (size_t i = 0; i < config->provisioning.listen_count; i++)
+        if (hostport_reaches(url, &config->provisioning.listen[i], &l->local)) return true;
     return config->status.enabled && hostport_reaches(url, &config->status.listen, &l->local);
 }
 
@@ -172,6 +175,7 @@ static void load_phone(struct phones_ctx *ctx, const config_setting_t *group,
     phone->login_required = draft.login_required;
     phone->wui = draft.wui;
     if (draft.mac.len > 0) phone->mac = load_mac(l, reader_at(group, "mac"), draft.mac, &ctx->macs);
+    if (draft.provisioning != NULL) load_pull_login(l, draft.provisioning, draft.id, phone);
     load_device(&l->reader, group, draft.model, draft.audit, phone);
     load_form_check_phone(l, group, phone, profile);
     phone->line = reader_line(&l->reader, group);

@@ -149,6 +149,7 @@ static const struct reader_key root_keys[] = {
     GROUP("asset_cache", false, load_asset_cache_keys),
     GROUP("hardening", false, load_hardening_keys),
     GROUP("vault", false, load_vault_keys),
+    GROUP("provisioning", false, load_provisioning_keys),
     END,
 };
 
@@ -315,6 +316,7 @@ static void resolve_paths(struct loader *l) {
         config->access_log.file =
             path_of(l, member(l, "access_log"), "file", draft->access_log_file);
     load_vault_paths(l);
+    load_provisioning_paths(l);
 }
 
 /* The state directory holds keys: nobody else may look into it, or put something there. */

@@ -20,6 +20,12 @@ struct secret {
 };
 
 /* Values that are read by table and then turned into something else. */
+struct provisioning_draft {
+    const struct str *listen;
+    size_t listen_count;
+    struct str directory, certificate, key, client_ca;
+};
+
 struct draft {
     const struct str *https_listen, *http_listen, *proxy_protocol, *hosts, *algorithms;
     size_t https_listen_count, http_listen_count, proxy_protocol_count, host_count, algorithm_count;
@@ -31,12 +37,14 @@ struct draft {
     const config_setting_t *phones, *grants, *users, *roles, *groups, *rules;
     const struct config_user_limits *limits; /* one for each element of `users` */
     size_t limit_count;
+    struct provisioning_draft provisioning;
 };
 
 struct snapshot {
     struct config config; /* first: what the world sees */
     struct arena arena;
     struct users *users;
+    struct users *pull_users;
     struct route_index *routes;
     struct grant_index *grants;
     struct secret *secrets;
@@ -180,6 +188,14 @@ struct account_place {
     const char *what;   /* "login", "admin_login" */
     struct str setting; /* by the vendor's name, for the vault */
 };
+/* provisioning: the group of that name, read with the settings; the same in a phone; and, behind
+ * the phones, what comes of both. */
+extern const struct reader_key load_provisioning_keys[];
+void load_provisioning_paths(struct loader *l);
+void load_pull_login(struct loader *l, const config_setting_t *group, struct str id,
+                     struct config_phone *phone);
+void load_provisioning(struct loader *l);
+
 /* The account and the proof of one phone. `realm` NULL: this account may name none. */
 void load_account(struct loader *l, const config_setting_t *group,
                   const struct account_place *place, struct config_account *account,

@@ -41,6 +41,8 @@ bool listeners_are_free(const struct config *config) {
         all = can_bind(&config->https.listen[i]) && all;
     for (size_t i = 0; i < config->http.listen_count; i++)
         all = can_bind(&config->http.listen[i]) && all;
+    for (size_t i = 0; i < config->provisioning.listen_count; i++)
+        all = can_bind(&config->provisioning.listen[i]) && all;
     if (config->status.enabled) all = can_bind(&config->status.listen) && all;
     return all;
 }
@@ -91,7 +93,9 @@ struct listener *listeners_open(struct worker *w) {
     const struct config *config = w->site->config;
     struct listener *list = NULL;
     bool done = open_all(w, &list, config->https.listen, config->https.listen_count, CONN_TLS) &&
-                open_all(w, &list, config->http.listen, config->http.listen_count, CONN_PLAIN);
+                open_all(w, &list, config->http.listen, config->http.listen_count, CONN_PLAIN) &&
+                open_all(w, &list, config->provisioning.listen, config->provisioning.listen_count,
+                         CONN_PULL);
     /* One is enough to be asked how we are. */
     if (done && config->status.enabled && w->index == 0)
         done = open_all(w, &list, &config->status.listen, 1, CONN_STATUS);

@@ -329,6 +329,9 @@ static void say_ready(const struct server *s) {
     for (size_t i = 0; i < config->http.listen_count; i++)
         log_event(LOG_INFO, "server.listening", "http=" STR_FMT,
                   STR_ARG(config->http.listen[i].text));
+    for (size_t i = 0; i < config->provisioning.listen_count; i++)
+        log_event(LOG_INFO, "server.listening", "provisioning=" STR_FMT,
+                  STR_ARG(config->provisioning.listen[i].text));
     if (config->status.enabled)
         log_event(LOG_INFO, "server.listening", "status=" STR_FMT,
                   STR_ARG(config->status.listen.text));

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "certs/phone_client.h"
 #include "policy/access/route.h"
 #include "proxy/phone/phone_conn.h"
 
@@ -39,6 +40,17 @@ static bool make_phones(struct site *site, const struct site *previous, char *er
     return true;
 }
 
+/* True where there is nothing to make. */
+static bool make_pull_tls(struct site *site, char *error, size_t error_len) {
+    const struct config_provisioning *p = &site->config->provisioning;
+    if (p->listen_count == 0) return true;
+    site->pull_tls =
+        server_tls_new(p->certificate.ptr, p->key.ptr, p->min_version, error, error_len);
+    if (site->pull_tls == NULL) return false;
+    return p->client_ca.len == 0 ||
+           phone_client_ask(site->pull_tls, p->client_ca.ptr, error, error_len);
+}
+
 struct site *site_new(struct config *config, const struct site *previous, char *error,
                       size_t error_len) {
     struct site *site = calloc(1, sizeof(*site));
@@ -47,7 +59,9 @@ struct site *site_new(struct config *config, const struct site *previous, char *
     site->config = config;
     site->tls = server_tls_new(config->https.certificate.ptr, config->https.key.ptr,
                                config->https.min_version, error, error_len);
-    if (site->tls != NULL && make_phones(site, previous, error, error_len)) return site;
+    if (site->tls != NULL && make_pull_tls(site, error, error_len) &&
+        make_phones(site, previous, error, error_len))
+        return site;
     site_release(site);
     return NULL;
 }
@@ -74,6 +88,7 @@ void site_release(struct site *site) {
     free(site->phones);
     free(site->restricted);
     server_tls_free(site->tls);
+    server_tls_free(site->pull_tls);
     config_release(site->config);
     free(site);
 }

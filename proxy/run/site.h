@@ -14,7 +14,8 @@ struct site {
     atomic_uint refs;
     struct config *config;
     struct server_tls *tls;
-    struct phone **phones; /* phones[i] goes with config->phones[i] */
+    struct server_tls *pull_tls; /* of the listener for phones; NULL: there is none */
+    struct phone **phones;       /* phones[i] goes with config->phones[i] */
     /* restricted[i]: phones[i] was hardened and no longer is, and only admins may use it. Written
      * by proxy/harden/held, read by decide(). */
     atomic_bool *restricted;

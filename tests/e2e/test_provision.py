@@ -1,0 +1,271 @@
+"""Phones fetch their settings from the gate: each its own, and nobody else anything."""
+
+import http.client
+import ssl
+import subprocess
+
+import pytest
+import requests
+from requests.auth import HTTPDigestAuth
+
+import gate as gate_module
+from gate import free_port
+
+MACS = {"101": "000413A1B2C3", "102": "000413A1B2C4", "103": "000413A1B2C5"}
+PASSWORD = "pull-7c1d9e55aa20"
+FILE = """<?xml version="1.0" encoding="utf-8"?>
+<settings>
+  <phone-settings e="2">
+    <language perm="RW">%s</language>
+    <http_pass perm="R">file-secret-0a1b2c</http_pass>
+  </phone-settings>
+</settings>
+"""
+
+
+def openssl(*words):
+    subprocess.run(["openssl", *words], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+class Authority:
+    """Signs phones' certificates."""
+
+    def __init__(self, directory, name="Phones"):
+        self.dir = directory
+        self.crt, self.key = str(directory / "ca.crt"), str(directory / "ca.key")
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-days", "30", "-subj", "/CN=" + name, "-keyout", self.key, "-out", self.crt)
+
+    def sign(self, name, days=30):
+        path = str(self.dir / ("phone-" + name))
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                "/O=snom/CN=" + name, "-keyout", path + ".key", "-out", path + ".csr")
+        openssl("x509", "-req", "-in", path + ".csr", "-CA", self.crt, "-CAkey", self.key,
+                "-CAcreateserial", "-days", str(days), "-out", path + ".crt")
+        return path + ".crt", path + ".key"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("phones-ca"))
+
+
+def entry(number, **more):
+    return dict({"name": "Phone " + number, "url": "https://192.0.2." + number, "profile": "snom",
+                 "host": number + ".phones.localhost", "mac": MACS[number],
+                 "login": {"user": "gate", "password_file": "phone.pw"},
+                 "tls": {"pin_sha256": ["0" * 64]}}, **more)
+
+
+def make_gate(new_gate, start=True, **more):
+    """101 and 102 have passwords to fetch with, 103 has none; 101 and 103 have files."""
+    port = free_port()
+    provisioning = dict({"listen": ["127.0.0.1:%d" % port], "directory": "provisioning"}, **more)
+    gate = new_gate({"101": entry("101", provisioning={"password_file": "101.pull"}),
+                     "102": entry("102", provisioning={"password_file": "102.pull"}),
+                     "103": entry("103")}, start=False, provisioning=provisioning)
+    gate._secret("phone.pw", "a long enough password\n")
+    gate._secret("101.pull", PASSWORD + "\n")
+    gate._secret("102.pull", "other-" + PASSWORD + "\n")
+    for number in ("101", "103"):
+        gate._secret("provisioning/%s.xml" % MACS[number], FILE % number)
+    gate.secrets += [PASSWORD, "other-" + PASSWORD, "file-secret-0a1b2c"]
+    gate.pull_port = port
+    return gate.start() if start else gate
+
+
+@pytest.fixture
+def gate(new_gate, authority):
+    return make_gate(new_gate, client_ca=authority.crt)
+
+
+def fetch(gate, path, method="GET", auth=None, cert=None):
+    """`path` as it is, whatever a client would make of it."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = str(gate.ca)
+        session.cert = cert
+        session.auth = auth and HTTPDigestAuth(*auth)
+        request = session.prepare_request(requests.Request(
+            method, "https://localhost:%d/" % gate.pull_port))
+        request.url = "https://localhost:%d%s" % (gate.pull_port, path)
+        return session.send(request, timeout=10)
+
+
+def digest(mac, password=PASSWORD):
+    return mac, password
+
+
+# --- who gets what -----------------------------------------------------------------------------
+
+def test_by_password(gate):
+    answer = fetch(gate, "/000413A1B2C3.xml", auth=digest("000413A1B2C3"))
+    assert (answer.status_code, answer.text) == (200, FILE % "101")
+    assert answer.headers["Content-Type"] == "text/xml; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "ETag" not in answer.headers and "Last-Modified" not in answer.headers
+    record = gate.record(event="provisioning", status=200)
+    assert record["outcome"] == "allowed" and record["reason"] == "by_password"
+    assert record["phone_id"] == "101" and record["user"] == "000413A1B2C3"
+    assert record["path"] == "/000413A1B2C3.xml" and record["tls_version"] == "TLSv1.3"
+    challenge = gate.record(event="provisioning", status=401)
+    assert challenge["reason"] == "no_credentials" and "phone_id" not in challenge
+
+
+def test_by_certificate(gate, authority):
+    answer = fetch(gate, "/snomD785-000413A1B2C5.htm", cert=authority.sign("000413A1B2C5"))
+    assert (answer.status_code, answer.text) == (200, FILE % "103")
+    record = gate.record(event="provisioning", status=200)
+    assert record["reason"] == "by_certificate" and record["phone_id"] == "103"
+    assert "user" not in record
+
+
+def test_a_phone_gets_no_other_file(gate, authority):
+    cert = authority.sign("000413A1B2C3")
+    for path in ("/000413A1B2C5.xml", "/0004130000FF.xml", "/", "/../users", "/%2e%2e/users",
+                 "/000413A1B2C3.xml/../000413A1B2C5.xml", "/000413A1B2C3.xml?x", "//etc/passwd",
+                 "/provisioning/000413A1B2C3.xml", "/phonegate.cfg", "/101.pull"):
+        assert fetch(gate, path, cert=cert).text == "Not Found", path
+        if "%" not in path:     # requests spells it otherwise in its answer
+            assert fetch(gate, path, auth=digest("000413A1B2C3")).text == "Not Found", path
+        assert gate.record(event="provisioning", status=404)["phone_id"] == "101"
+    answer = fetch(gate, "/000413A1B2C4.xml", auth=digest("000413A1B2C4", "other-" + PASSWORD))
+    assert answer.status_code == 404
+    assert gate.record(event="provisioning", reason="no_file")["phone_id"] == "102"
+    assert "provisioning.no_file phone=102" in gate.stderr()
+
+
+def test_strangers_learn_nothing(gate, authority, tmp_path):
+    other = Authority(tmp_path)       # the same name, another key
+    persons = ("alice", gate.passwords["alice"])
+    for how in ({}, {"auth": digest("000413A1B2C3", "wrong")}, {"auth": persons},
+                {"auth": digest("000413A1B2C5", "")}, {"cert": other.sign("000413A1B2C3")},
+                {"cert": authority.sign("0004130000FF")}, {"cert": authority.sign("phone")}):
+        for path in ("/000413A1B2C3.xml", "/0004130000FF.xml", "/", "/vault"):
+            answer = fetch(gate, path, **how)
+            assert answer.status_code == 401, (how, path)
+            assert answer.text == "Unauthorized"
+            assert answer.headers["WWW-Authenticate"].startswith('Digest realm="phonegate provisioning"')
+    assert not [r for r in gate.records() if r["outcome"] == "allowed"]
+
+
+def test_a_phone_is_nobody_where_people_sign_in(gate):
+    answer = requests.get("https://localhost:%d/" % gate.port, verify=str(gate.ca),
+                          auth=HTTPDigestAuth(*digest("000413A1B2C3")), timeout=10)
+    assert answer.status_code == 401
+    # nor are people's pages on the phones' port
+    answer = fetch(gate, "/whoami", auth=("alice", gate.passwords["alice"]))
+    assert answer.status_code == 401
+
+
+def test_only_reading(gate, authority):
+    cert = authority.sign("000413A1B2C3")
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
+        answer = fetch(gate, "/000413A1B2C3.xml", method, cert=cert)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    answer = fetch(gate, "/000413A1B2C3.xml", "HEAD", cert=cert)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer.headers["Content-Length"]) == len(FILE % "101")
+
+
+def test_an_expired_certificate_proves_nothing(gate, authority):
+    cert = authority.sign("000413A1B2C5", days=-1)
+    assert fetch(gate, "/000413A1B2C5.xml", cert=cert).status_code == 401
+
+
+def test_without_client_ca_no_certificate_counts(new_gate, authority):
+    gate = make_gate(new_gate)
+    assert fetch(gate, "/000413A1B2C3.xml", cert=authority.sign("000413A1B2C3")).status_code == 401
+    assert fetch(gate, "/000413A1B2C3.xml", auth=digest("000413A1B2C3")).status_code == 200
+
+
+def test_wrong_passwords_lock_and_count_for_this_phone_only(new_gate):
+    gate = make_gate(new_gate, start=False)
+    gate.rewrite(lockout={"failures": 3, "window_s": 60, "block_s": 60})
+    gate.start()
+    for _ in range(3):
+        assert fetch(gate, "/000413A1B2C3.xml", auth=digest("000413A1B2C3", "no")).status_code == 401
+    answer = fetch(gate, "/000413A1B2C3.xml", auth=digest("000413A1B2C3"))
+    assert answer.status_code == 429 and int(answer.headers["Retry-After"]) > 0
+    assert gate.record(event="lockout_started")
+    other = fetch(gate, "/000413A1B2C4.xml", auth=digest("000413A1B2C4", "other-" + PASSWORD))
+    assert other.status_code == 404     # it has no file
+
+
+def test_a_file_that_others_may_read_is_not_served(gate, authority):
+    path = gate.dir / "provisioning" / "000413A1B2C3.xml"
+    path.chmod(0o644)
+    cert = authority.sign("000413A1B2C3")
+    assert fetch(gate, "/000413A1B2C3.xml", cert=cert).status_code == 404
+    path.chmod(0o600)
+    assert fetch(gate, "/000413A1B2C3.xml", cert=cert).status_code == 200
+    path.unlink()
+    path.mkdir()
+    assert fetch(gate, "/000413A1B2C3.xml", cert=cert).status_code == 404
+
+
+def test_one_request_a_connection_and_clear_text(gate, authority):
+    context = ssl.create_default_context(cafile=str(gate.ca))
+    context.load_cert_chain(*authority.sign("000413A1B2C3"))
+    connection = http.client.HTTPSConnection("localhost", gate.pull_port, context=context, timeout=5)
+    connection.request("GET", "/000413A1B2C3.xml")
+    answer = connection.getresponse()
+    assert answer.getheader("Connection") == "close" and answer.status == 200
+    assert answer.read().decode() == FILE % "101"
+    connection.close()
+    plain = requests.get("http://127.0.0.1:%d/000413A1B2C3.xml" % gate.pull_port, timeout=5)
+    assert plain.status_code == 400 and "HTTPS" in plain.text
+
+
+def test_a_reload_takes_it_away_and_brings_it_back(gate, authority):
+    cert = authority.sign("000413A1B2C3")
+    kept = gate.config["provisioning"]
+    del gate.config["provisioning"]
+    gate.rewrite()
+    gate.reload()
+    with pytest.raises(requests.ConnectionError):
+        fetch(gate, "/000413A1B2C3.xml", cert=cert)
+    assert gate.record(event="tls_refused", reason="provisioning_is_off")
+    gate.rewrite(provisioning=kept)
+    gate.reload()
+    assert fetch(gate, "/000413A1B2C3.xml", cert=cert).status_code == 200
+
+
+def test_a_phone_that_lost_its_password_is_out_after_a_reload(gate):
+    gate._secret("101.pull", "another-" + PASSWORD + "\n")
+    gate.reload()
+    assert fetch(gate, "/000413A1B2C3.xml", auth=digest("000413A1B2C3")).status_code == 401
+    answer = fetch(gate, "/000413A1B2C3.xml", auth=digest("000413A1B2C3", "another-" + PASSWORD))
+    assert answer.status_code == 200
+
+
+# --- the simulated phone -----------------------------------------------------------------------
+
+def point_at(phone, gate, name="{mac}.xml", **login):
+    phone.set(setting_server="https://localhost:%d/%s" % (gate.pull_port, name), **login)
+    phone.switch(server_ca=str(gate.ca))
+
+
+@pytest.mark.parametrize("name", ["{mac}.xml", ""])
+def test_a_simulated_phone_fetches_its_file_by_password(gate, new_phone, name):
+    phone = new_phone("--mac", "000413A1B2C3")
+    point_at(phone, gate, name, http_client_user="000413A1B2C3", http_client_pass=PASSWORD)
+    assert phone.pull()["ok"]
+    assert phone.settings()["language"] == "101"
+    assert gate.record(event="provisioning", status=200)["reason"] == "by_password"
+
+
+def test_a_simulated_phone_fetches_its_file_by_certificate(gate, new_phone, authority):
+    cert, key = authority.sign("000413A1B2C5")
+    phone = new_phone("--mac", "000413A1B2C5", "--cert", cert, "--key", key)
+    point_at(phone, gate)
+    assert phone.pull()["ok"]
+    assert phone.settings()["language"] == "103"
+    assert gate.record(event="provisioning", status=200)["reason"] == "by_certificate"
+
+
+def test_a_simulated_phone_with_another_phones_password_gets_nothing(gate, new_phone):
+    phone = new_phone("--mac", "000413A1B2C4")
+    point_at(phone, gate, http_client_user="000413A1B2C3", http_client_pass=PASSWORD)
+    assert not phone.pull()["ok"]
+    assert gate.record(event="provisioning", status=404)["reason"] == "other_phone"
