@@ -75,6 +75,21 @@
     "  --format text|json  text if absent\n"                                                       \
     "Exit status: 0 every phone is as it should be (--plan: nothing would change), 1 not, 2\n"     \
     "wrong usage.\n"
+#define SECRET_HELP                                                                                \
+    "Passwords and PINs of phones, in the vault that the configuration names.\n"                   \
+    "  init               make the vault, and its key file where there is none\n"                  \
+    "  list [PHONE]       what is in it, without the values; exit status 1 if something is\n"      \
+    "                     damaged\n"                                                               \
+    "  show PHONE         all of this phone, a line each: setting, which, value\n"                 \
+    "  show PHONE SETTING the value alone\n"                                                       \
+    "  set PHONE SETTING  from the terminal, or one line from standard input\n"                    \
+    "  drop PHONE SETTING take it out\n"                                                           \
+    "  --candidate        with PHONE SETTING: the value that was written before a phone was\n"     \
+    "                     changed, not the one in force\n"                                         \
+    "  --generate         with set: a new random one, which show then shows; the phone is not\n"   \
+    "                     told (harden --rotate does both)\n"                                      \
+    "SETTING is the vendor's name, such as http_pass. What shows or changes a secret is\n"         \
+    "recorded in the access log first, and refused where that fails.\n"
 #define SELF_TEST_HELP                                                                             \
     "Compute the examples of RFC 7616 and RFC 2617 with the code and the OpenSSL that the\n"       \
     "gate uses, and name algorithms that are missing (FIPS).\n"                                    \
@@ -98,6 +113,9 @@ static const struct cmd_entry commands[] = {
      "which recorded requests would now be decided otherwise", REPLAY_HELP, true},
     {"harden", cmd_harden, "harden [-c FILE] --plan|--provision DIR|--apply|... [--all | PHONE...]",
      "bring phones to the vendor's four hardening steps", HARDEN_HELP, true},
+    {"secret", cmd_secret,
+     "secret show PHONE [SETTING] | list | set|drop PHONE SETTING | init [-c FILE]",
+     "passwords of phones in the vault", SECRET_HELP, true},
     {"self-test", cmd_self_test, "self-test", "compute the examples of the Digest RFCs",
      SELF_TEST_HELP, false},
     {"reload", cmd_reload, "reload [-c FILE]", "tell the running gate to read its files again",
