@@ -107,6 +107,7 @@ struct phone *phone_new(const struct config_phone *cfg, size_t queue_max, char *
     atomic_init(&phone->refs, 1);
     atomic_init(&phone->retired, false);
     atomic_init(&phone->generation, 0);
+    atomic_init(&phone->one_answer_until_ms, 0);
     ENSURE(RAND_bytes((unsigned char *)&phone->cache_key, sizeof(phone->cache_key)) == 1);
     pthread_mutex_init(&phone->lock, NULL);
     phone->id = copy(cfg->policy->id);

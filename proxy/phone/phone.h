@@ -29,6 +29,10 @@
 /* A nonce left over by a connection that the phone closed politely is tried again this long. */
 #define PHONE_SPARE_NONCE_MS 60000
 
+/* After octets that nobody asked for, each connection is good for one answer only, for so long: a
+ * second answer that comes when the next request is under way cannot be told from the right one. */
+#define PHONE_UNASKED_MS (10 * 60 * 1000)
+
 enum phone_account_kind { ACCOUNT_LOGIN, ACCOUNT_ADMIN, PHONE_ACCOUNTS };
 
 enum login_state {
@@ -100,7 +104,8 @@ struct phone_conn;
 struct phone {
     atomic_uint refs;
     uint64_t cache_key; /* drawn at random: copies of answers are this object's (asset_cache.h) */
-    atomic_uint_fast64_t generation; /* rises when they may be right no longer */
+    atomic_uint_fast64_t generation;          /* rises when they may be right no longer */
+    atomic_uint_fast64_t one_answer_until_ms; /* loop time: see PHONE_UNASKED_MS */
     atomic_bool retired; /* the configuration names it no longer: its connections are not kept */
     pthread_mutex_t lock;
     uint8_t fingerprint[32]; /* of the settings: the same after a reload means the same phone */

@@ -74,10 +74,19 @@ static void answer_done(struct phone_conn *c) {
     c->ops->done(c->user);
 }
 
+/* Is this phone one that sends more than it is asked for? */
+static bool is_surplus_phone(const struct phone_conn *c) {
+    return worker_now(c->worker) < atomic_load(&c->phone->one_answer_until_ms);
+}
+
 /* More than was asked for: never paired with another request (H13). The answer before it is whole
- * by its own length, so nobody but the operator learns of it. */
+ * by its own length, so nobody but the operator learns of it. On a connection that ends anyway it
+ * does no harm. */
 static void note_unasked(struct phone_conn *c) {
-    log_event(LOG_WARNING, "phone.unasked_octets", "phone=" STR_FMT, STR_ARG(c->phone->id));
+    if (c->reusable)
+        log_event(LOG_WARNING, "phone.unasked_octets", "phone=" STR_FMT, STR_ARG(c->phone->id));
+    if (c->reusable || is_surplus_phone(c))
+        atomic_store(&c->phone->one_answer_until_ms, worker_now(c->worker) + PHONE_UNASKED_MS);
     c->reusable = false;
 }
 
@@ -145,8 +154,8 @@ static void on_head(struct phone_conn *c, struct str head, struct str rest) {
         c->state = PHONE_CONN_BODY;
         c->body = view.body;
         c->left = view.content_length;
-        c->reusable = view.keep_alive;
-        c->polite = !view.keep_alive;
+        c->reusable = view.keep_alive && !is_surplus_phone(c);
+        c->polite = !c->reusable;
         chunked_init(&c->chunked);
         c->ops->head(c->user, &view);
         on_body(c, rest);
@@ -208,7 +217,7 @@ static void on_data(struct stream *s, struct str data) {
     case PHONE_CONN_BODY:
         if (!c->finished)
             on_body(c, data);
-        else if (c->reusable)
+        else
             note_unasked(c);
         return;
     case PHONE_CONN_READY:

@@ -67,7 +67,8 @@ struct phone_conn {
     bool finished;   /* the answer is complete; told at the end of the read, so that surplus octets
                         are seen first */
     bool got_octets; /* of the answer under way */
-    bool polite;     /* the phone announced the close of this connection */
+    bool polite; /* its nonces may outlive it: the phone announced the close, or we close a sound
+                    connection */
     uint64_t idle_since_ms;
     struct phone_login_memory logins[PHONE_ACCOUNTS];
     struct phone_conn *moves_to; /* being given to another worker: see phone_move.h */
