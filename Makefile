@@ -170,7 +170,7 @@ headers: $(HEADERS:%=build/headers/%.ok)
 
 # ---- what people type ----
 
-.PHONY: test test-run check e2e asan tsan fuzz lint format coverage bench bench-page bench-http bench-authn bench-decide demo install hooks clean help
+.PHONY: test test-run check e2e asan tsan fuzz lint format coverage bench bench-page bench-http bench-authn bench-decide soak demo install hooks clean help
 test: ## everything: installs what is missing, ends with "N passed, N failed"
 	@deploy/install-deps.sh test
 	@$(MAKE) test-run
@@ -211,6 +211,8 @@ bench-decide: build/bench/bench_decide ## nanoseconds to judge one request (seco
 	@$<
 bench-run: build/phonegate $(BENCH_BIN)
 	$(foreach v,ROUNDS SECONDS_EACH SCENARIOS PEERS,$(if $($(v)),$(v)="$($(v))")) $(PYTHON) tests/bench/run.py $(BENCH_ARGS)
+soak: build/phonegate $(BENCH_BIN) ## SOAK_MINUTES (30) of half its load at phones that fail: no growth, nothing lost or unexplained
+	@$(foreach v,SOAK_MINUTES SOAK_LOAD,$(if $($(v)),$(v)="$($(v))")) $(PYTHON) tests/soak/soak.py
 demo: ## a working gate in front of three simulated phones
 	@deploy/install-deps.sh demo
 	@$(MAKE) -j$$(nproc) build/phonegate
