@@ -224,6 +224,14 @@ static void harden(SSL_CTX *ctx) {
     ENSURE(SSL_CTX_set1_groups_list(ctx, groups) == 1);
 }
 
+/* Everything that OpenSSL still speaks. */
+static void soften(SSL_CTX *ctx) {
+    SSL_CTX_set_security_level(ctx, 0);
+    SSL_CTX_set_options(ctx, SSL_OP_LEGACY_SERVER_CONNECT);
+    ENSURE(SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION) == 1);
+    ENSURE(SSL_CTX_set_cipher_list(ctx, "ALL:!aNULL:!eNULL") == 1);
+}
+
 static void destroy(void *object) {
     struct phone_tls *tls = object;
     for (size_t i = 0; i < SESSIONS_KEPT; i++) SSL_SESSION_free(tls->sessions[i]);
@@ -244,6 +252,7 @@ static struct phone_tls *bare_new(const struct phone_tls_settings *settings) {
     tls->ctx = SSL_CTX_new(TLS_client_method());
     ENSURE(tls->ctx != NULL && ssl_note_tie(tls->ctx, tls, destroy));
     harden(tls->ctx);
+    if (settings->any_version && settings->verify_none) soften(tls->ctx);
     SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(tls->ctx, on_verify, tls);
     SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);

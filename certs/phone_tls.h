@@ -16,6 +16,8 @@ struct phone_tls_settings {
     const char *ca_file;       /* NULL: no CA; with pins both must hold */
     struct str name;  /* with ca_file: name or address literal the certificate must cover */
     bool verify_none; /* must be set when there is neither pin nor CA, and only then */
+    bool any_version; /* with verify_none: also what is not fit for use, to look at old phones;
+                         nothing secret may go over such a connection */
 };
 
 struct phone_tls;

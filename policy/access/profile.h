@@ -9,6 +9,7 @@
 #include "policy/auth/phone_auth.h"
 #include "policy/auth/phone_form.h"
 #include "policy/base/request.h"
+#include "policy/harden/about.h"
 
 /* One of a rule's three ways to look at parameters (query and body together). */
 enum rule_params {
@@ -61,6 +62,9 @@ struct profile {
     size_t rule_count;
     const struct harden_rule *harden; /* what a hardened phone looks like; none: nobody knows */
     size_t harden_count;
+    const struct str *settings_pages; /* targets that show all settings, best first */
+    size_t settings_page_count;
+    struct about_labels about;  /* where the phone says which one it is */
     struct str restart_setting; /* "on" at the head of a provisioning file: the phone restarts where
                                    something waits for it; empty: there is none */
 };

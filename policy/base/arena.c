@@ -1,5 +1,6 @@
 #include "policy/base/arena.h"
 
+#include <openssl/crypto.h>
 #include <stdalign.h>
 #include <string.h>
 
@@ -60,6 +61,11 @@ void arena_reset(struct arena *a) {
         if (a->blocks->size > BLOCK_SIZE) arena_release(a);
     }
     a->used = 0;
+}
+
+void arena_wipe(struct arena *a) {
+    for (struct arena_block *block = a->blocks; block != NULL; block = block->next)
+        OPENSSL_cleanse(block->data, block->used);
 }
 
 void arena_release(struct arena *a) {

@@ -30,6 +30,9 @@ MUST_USE struct str arena_copy(struct arena *a, struct str s);
 /* Take back everything; the first block is kept for the next request. */
 void arena_reset(struct arena *a);
 
+/* Wipe everything that was handed out since the last reset: what lay there was secret. */
+void arena_wipe(struct arena *a);
+
 /* Give back all memory; the arena can be used again. */
 void arena_release(struct arena *a);
 

@@ -7,6 +7,7 @@
 
 #define NAME_MAX_LEN   64
 #define POLICY_MAX_LEN 2048 /* of a Content-Security-Policy */
+#define PAGE_MAX_LEN   256
 
 struct profile_draft {
     int login;
@@ -15,6 +16,9 @@ struct profile_draft {
     const struct str *no_keep_alive, *statics, *roles, *harmless_values;
     size_t no_keep_alive_count, static_count, role_count, harmless_value_count;
     struct str content_security_policy, restart_setting;
+    const struct str *settings_pages;
+    size_t settings_page_count;
+    struct about_labels about;
     const config_setting_t *form, *rules, *harden;
 };
 
@@ -25,6 +29,13 @@ static const struct reader_word logins[] = {{"digest", PHONE_LOGIN_DIGEST},
                                             {NULL, 0}};
 
 #define AT(field) offsetof(struct profile_draft, field)
+static const struct reader_key about_keys[] = {
+    {.name = "page", .type = READER_STR, .required = true, .offset = AT(about.page)},
+    {.name = "model", .type = READER_STR, .offset = AT(about.model)},
+    {.name = "firmware", .type = READER_STR, .offset = AT(about.firmware)},
+    {.name = "mac", .type = READER_STR, .offset = AT(about.mac)},
+    {.name = NULL},
+};
 static const struct reader_key profile_keys[] = {
     {.name = "login", .type = READER_WORD, .offset = AT(login), .words = logins},
     {.name = "form", .type = READER_GROUP, .offset = AT(form)},
@@ -53,6 +64,13 @@ static const struct reader_key profile_keys[] = {
     {.name = "rules", .type = READER_LIST, .required = true, .offset = AT(rules)},
     {.name = "restart_setting", .type = READER_STR, .offset = AT(restart_setting)},
     {.name = "harden", .type = READER_LIST, .offset = AT(harden)},
+    {.name = "settings_pages",
+     .type = READER_STRS,
+     .min = 1,
+     .max = 8,
+     .offset = AT(settings_pages),
+     .count_offset = AT(settings_page_count)},
+    {.name = "about", .type = READER_GROUP, .members = about_keys},
     {.name = NULL},
 };
 #undef AT
@@ -77,6 +95,15 @@ static void check_content_policy(const struct reader *r, const config_setting_t 
                      "\"content_security_policy\" must be printable ASCII without a comma, "
                      "at most %d octets",
                      POLICY_MAX_LEN);
+}
+
+/* It goes into request lines as it stands. */
+static void check_page(const struct reader *r, const config_setting_t *at, struct str page) {
+    bool good = page.len > 0 && page.len <= PAGE_MAX_LEN && page.ptr[0] == '/';
+    for (size_t i = 0; i < page.len; i++)
+        good = good && page.ptr[i] > 0x20 && page.ptr[i] < 0x7f && page.ptr[i] != '#';
+    if (!good)
+        reader_error(r, at, "\"%.80s\" is no page of a phone: write \"/settings.xml\"", page.ptr);
 }
 
 static struct profile *build(struct loader *l, const struct reader *r, struct str name) {
@@ -123,6 +150,12 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
                      "\"%.80s\" is no name of a setting: A-Z a-z 0-9 _, at most 64",
                      draft.restart_setting.ptr);
     profile->restart_setting = draft.restart_setting;
+    profile->settings_pages = draft.settings_pages;
+    profile->settings_page_count = draft.settings_page_count;
+    profile->about = draft.about;
+    for (size_t i = 0; i < draft.settings_page_count; i++)
+        check_page(r, reader_at_element(root, "settings_pages", i), draft.settings_pages[i]);
+    if (draft.about.page.len > 0) check_page(r, reader_at(root, "about"), draft.about.page);
     profile->harden = load_harden(r, draft.harden, &profile->harden_count);
     load_form_check_rules(r, draft.form, profile);
     return profile;
