@@ -90,6 +90,14 @@
     "                     told (harden --rotate does both)\n"                                      \
     "SETTING is the vendor's name, such as http_pass. What shows or changes a secret is\n"         \
     "recorded in the access log first, and refused where that fails.\n"
+#define AUDIT_HELP                                                                                 \
+    "Ask each phone (all of them, or those named; * stands for any characters) what it shows\n"    \
+    "and what its settings are, and say which steps of the vendor's hardening guide hold.\n"       \
+    "A phone sees one failed login at most; its lock-out is never risked.\n"                       \
+    "  --format FORMAT      text (default), json, or html: one page for a browser\n"               \
+    "  --parallel N         phones at a time (32)\n"                                               \
+    "  --baseline FILE      an earlier report in JSON: show only what changed since\n"             \
+    "Exit status: 0 all holds, 1 something falls short, 2 wrong usage.\n"
 #define SELF_TEST_HELP                                                                             \
     "Compute the examples of RFC 7616 and RFC 2617 with the code and the OpenSSL that the\n"       \
     "gate uses, and name algorithms that are missing (FIPS).\n"                                    \
@@ -116,6 +124,8 @@ static const struct cmd_entry commands[] = {
     {"secret", cmd_secret,
      "secret show PHONE [SETTING] | list | set|drop PHONE SETTING | init [-c FILE]",
      "passwords of phones in the vault", SECRET_HELP, true},
+    {"audit", cmd_audit, "audit [-c FILE] [--format text|json|html] [--baseline FILE] [PHONE...]",
+     "which of the four hardening steps hold on which phone", AUDIT_HELP, true},
     {"self-test", cmd_self_test, "self-test", "compute the examples of the Digest RFCs",
      SELF_TEST_HELP, false},
     {"reload", cmd_reload, "reload [-c FILE]", "tell the running gate to read its files again",
@@ -125,7 +135,6 @@ static const struct cmd_entry commands[] = {
     {"version", cmd_version, "version", "print the version", "Print the version.\n", false},
     {"help", cmd_help, "help [COMMAND]", "print this list, or more on one command",
      "Print the list of commands, or more on one of them.\n", false},
-    {"audit", cmd_later, NULL, NULL, NULL, false},
     {"review", cmd_later, NULL, NULL, NULL, false},
     {"log", cmd_later, NULL, NULL, NULL, false},
 };

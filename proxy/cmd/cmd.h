@@ -25,6 +25,7 @@ int cmd_phone(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_harden(int argc, char **argv);
 int cmd_self_test(int argc, char **argv);

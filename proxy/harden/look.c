@@ -18,6 +18,7 @@ struct look {
     look_done *done;
     void *user;
     enum look_state state;
+    bool stood; /* the connection, TLS included */
     size_t discarded;
 };
 
@@ -69,6 +70,7 @@ static void note_tls(struct look *l) {
     SSL *ssl = l->conn->stream.ssl;
     if (ssl == NULL) return;
     l->answer.has_pin = phone_tls_seen_pin(ssl, l->answer.pin);
+    if (l->answer.has_pin) l->answer.tls_version = SSL_version(ssl);
     /* Hung up before a single octet: nobody there speaks TLS. */
     l->answer.accepted = BIO_number_read(SSL_get_rbio(ssl)) > 0;
 }
@@ -90,10 +92,8 @@ static void ask(struct look *l) {
 static void on_ready(void *user) {
     struct look *l = user;
     l->answer.accepted = true;
-    if (l->conn->stream.ssl != NULL) {
-        note_tls(l);
-        l->answer.tls_version = SSL_version(l->conn->stream.ssl);
-    }
+    l->stood = true;
+    note_tls(l);
     if (l->request.ask)
         ask(l);
     else
@@ -134,8 +134,7 @@ static void on_failed(void *user, const char *reason) {
     struct look *l = user;
     /* Its memory, and the TLS object, live until the handle is closed. */
     note_tls(l);
-    if (l->conn->stream.ssl == NULL || l->answer.tls_version != 0)
-        l->answer.accepted = l->state != LOOK_CONNECTING;
+    if (l->conn->stream.ssl == NULL || l->stood) l->answer.accepted = l->stood;
     l->conn = NULL;
     if (l->answer.status == 0) l->answer.reason = reason;
     finish(l);

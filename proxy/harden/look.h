@@ -25,8 +25,8 @@ struct look_answer {
     unsigned status;    /* 0: no answer began */
     bool to_https;      /* a Location to https:// came along */
     enum harden_challenge challenge; /* of a 401; UNKNOWN else */
-    int tls_version;                 /* TLS1_2_VERSION ...; 0: no TLS stood */
-    bool has_pin;                    /* a certificate was shown, trusted or not */
+    int tls_version; /* that was agreed on, whatever came of the certificate; 0: none */
+    bool has_pin;    /* a certificate was shown, trusted or not */
     uint8_t pin[32];
 };
 

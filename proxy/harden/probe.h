@@ -25,7 +25,8 @@ struct probe_result {
     struct harden_facts facts; /* complete: settings, expectations, what the configuration allows */
     bool has_pin;              /* a certificate was shown; pin: SHA-256 of its public key */
     uint8_t pin[32];
-    struct str mac; /* 12 hex digits, upper case; empty: not seen */
+    struct str mac;     /* 12 hex digits, upper case; empty: not seen */
+    struct str account; /* whose login was used; empty: nobody's */
     /* Why not everything is known, as a stable name; NULL: nothing went wrong. "phone_refused" and
      * the other names of phone_exchange, or "certificate_changed", "tls_older", "basic_only",
      * "locked_out", "login_refused", "wrong_model", "settings_forbidden", "settings_truncated",

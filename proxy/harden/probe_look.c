@@ -205,6 +205,7 @@ static void on_tls(void *user, const struct look_answer *a) {
         if (!facts->wui_off_wanted)
             probe_trouble(p, strcmp(a->reason, "phone_refused") == 0 ? a->reason : "phone_closed");
     } else if (is_about_certificate(a->reason)) {
+        facts->tls = version_of(a->tls_version);
         note_certificate(p, a->reason);
     } else if (a->tls_version == 0) {
         look_at_old_tls(p);

@@ -31,7 +31,6 @@ struct probe {
     size_t page;              /* of the profile's settings_pages */
     const char *page_trouble; /* the first page's */
     bool has_slot, over;
-    bool sent_login; /* a password was sent: whatever comes, the factory's is not tried as well */
     char mac[13], model[ABOUT_MODEL_MAX], firmware[ABOUT_FIRMWARE_MAX];
 };
 

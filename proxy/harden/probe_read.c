@@ -15,7 +15,7 @@ static void read_page(struct probe *p, struct str target, fetch_done *done) {
         .answer_max = DUMP_BYTES_MAX,
         .profile = p->cfg->policy->profile,
     };
-    p->sent_login = p->sent_login || !open;
+    if (!open) p->result.account = service ? p->cfg->admin_login.user : p->cfg->login.user;
     p->fetch =
         fetch_start(p->worker, open ? p->side : p->phone, &request, &p->options.timeouts, done, p);
 }

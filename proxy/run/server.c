@@ -122,10 +122,7 @@ static void close_idle_phones(struct crew *crew) {
 static void close_loop(struct crew *crew) {
     struct worker *w = &crew->worker;
     uv_close((uv_handle_t *)&crew->stop_timer, NULL);
-    uv_close((uv_handle_t *)&w->tick, NULL);
-    uv_close((uv_handle_t *)&w->after_io, NULL);
-    uv_close((uv_handle_t *)&w->before_sleep, NULL);
-    mailbox_close(&w->mailbox);
+    worker_close(w);
 }
 
 static void on_stop_timer(uv_timer_t *timer) {

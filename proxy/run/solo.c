@@ -44,10 +44,7 @@ void solo_run(struct solo *s) {
 void solo_close(struct solo *s) {
     struct worker *w = &s->worker;
     ENSURE(w->live == 0);
-    uv_close((uv_handle_t *)&w->tick, NULL);
-    uv_close((uv_handle_t *)&w->after_io, NULL);
-    uv_close((uv_handle_t *)&w->before_sleep, NULL);
-    mailbox_close(&w->mailbox);
+    worker_close(w);
     uv_run(&w->loop, UV_RUN_DEFAULT);
     worker_deinit(w);
     access_log_free(s->shared.log);

@@ -118,6 +118,13 @@ static void free_heads(struct worker *w) {
     }
 }
 
+void worker_close(struct worker *w) {
+    uv_close((uv_handle_t *)&w->tick, NULL);
+    uv_close((uv_handle_t *)&w->after_io, NULL);
+    uv_close((uv_handle_t *)&w->before_sleep, NULL);
+    mailbox_close(&w->mailbox);
+}
+
 void worker_deinit(struct worker *w) {
     bury_all(w);
     free_heads(w);

@@ -88,6 +88,8 @@ struct worker {
 };
 
 void worker_init(struct worker *w, struct shared *shared, unsigned index);
+/* Close the handles that keep the loop alive: nothing is live any more. */
+void worker_close(struct worker *w);
 /* After the loop has ended. */
 void worker_deinit(struct worker *w);
 
