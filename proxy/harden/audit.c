@@ -61,13 +61,22 @@ static void tell_unusable(struct slot *slot) {
     judge(slot, &result);
 }
 
+/* One failed login is the most, so no second password is at hand. */
+static void keep_one_password(struct config_account *account) {
+    if (account->password.len == 0) account->password = account->candidate;
+    account->candidate = STR_NONE;
+}
+
 static void start_next(struct slot *slot) {
     struct audit *a = slot->audit;
     const struct audit_request *r = a->request;
     char error[256];
     while (a->next < r->count) {
         slot->index = r->phones[a->next++];
-        slot->phone = phone_new(&r->config->phones[slot->index], 8, error, sizeof(error));
+        struct config_phone cfg = r->config->phones[slot->index];
+        keep_one_password(&cfg.login);
+        keep_one_password(&cfg.admin_login);
+        slot->phone = phone_new(&cfg, 8, error, sizeof(error));
         if (slot->phone != NULL) {
             (void)probe_start(&a->solo->worker, r->config, slot->index, slot->phone, &r->probe,
                               on_done, slot);

@@ -64,7 +64,7 @@ static struct phone *side_phone(const struct probe *p, enum probe_door door, uin
     char error[256], memory[320];
     struct phone_tls *tls = NULL;
     cfg.login_required = false;
-    cfg.login = cfg.admin_login = (struct config_account){STR_NONE, STR_NONE};
+    cfg.login = cfg.admin_login = (struct config_account){.user = STR_NONE};
     cfg.tls = cfg.tls && door == PROBE_OPEN;
     if (door == PROBE_CLEAR) {
         cfg.port = port;
