@@ -1,7 +1,9 @@
 #include "proxy/client/conn.h"
 
 #include <string.h>
+#include <unistd.h>
 
+#include "proxy/client/admission.h"
 #include "proxy/client/exchange.h"
 #include "proxy/client/first.h"
 #include "proxy/client/plain.h"
@@ -68,7 +70,7 @@ static void on_closed(struct stream *s) {
     else
         c->worker->conns = c->next;
     if (c->next != NULL) c->next->prev = c->prev;
-    if (c->counted) peers_remove(c->worker->shared->peers, &c->key);
+    admission_leave(c);
     io_give(&c->worker->io, c->first);
     c->worker->live--;
     free(c);
@@ -251,6 +253,7 @@ static void on_batch(struct stream *s) {
 
 static void on_open(struct stream *s) {
     struct conn *c = of(s);
+    admission_greeted(c);
     go_idle(c);
     /* The first request has the head's time, not the idle time: a stranger may not sit here for
      * free. */
@@ -293,8 +296,8 @@ static const struct stream_ops stream_ops = {
 
 /* ---- deadlines ---- */
 
-/* The person must take what we send: no octet for body_stall_ms, or over as long a time fewer than
- * body_min_bytes_s a second, and we stop. */
+/* The person must take what we send: no octet for answer_stall_ms, or over as long a time fewer
+ * than answer_min_bytes_s a second, and we stop. */
 static bool reader_is_stuck(struct conn *c) {
     const struct config_limits *l = limits_of(c);
     uint64_t now = worker_now(c->worker);
@@ -304,17 +307,22 @@ static bool reader_is_stuck(struct conn *c) {
     c->sent_seen = sent;
     uint64_t span = now - c->window_since_ms;
     bool slow =
-        span >= l->body_stall_ms && sent - c->window_sent < l->body_min_bytes_s * span / 1000;
-    if (unsent == 0 || span >= l->body_stall_ms) {
+        span >= l->answer_stall_ms && sent - c->window_sent < l->answer_min_bytes_s * span / 1000;
+    if (unsent == 0 || span >= l->answer_stall_ms) {
         c->window_since_ms = now;
         c->window_sent = sent;
     }
-    return unsent > 0 && (slow || now - c->stuck_since_ms >= l->body_stall_ms);
+    return unsent > 0 && (slow || now - c->stuck_since_ms >= l->answer_stall_ms);
+}
+
+static void note_slow(struct conn *c, enum slow_what what) {
+    atomic_fetch_add(&c->worker->shared->defence.slow[what], 1);
 }
 
 static void check_busy(struct conn *c) {
     set_deadline(c, CONN_CHECK_MS);
     if (reader_is_stuck(c)) {
+        note_slow(c, SLOW_ANSWER);
         conn_abort(c, "client_stalled");
         return;
     }
@@ -327,6 +335,7 @@ static void on_expired(struct timed *timed) {
     switch (c->state) {
     case CONN_FIRST:
     case CONN_HANDSHAKE:
+        note_slow(c, SLOW_HANDSHAKE);
         first_failed(c, "handshake_timeout");
         return;
     case CONN_IDLE:
@@ -338,6 +347,7 @@ static void on_expired(struct timed *timed) {
         c->timed.deadline_ms = c->idle_until_ms;
         return;
     case CONN_HEAD: {
+        note_slow(c, SLOW_HEAD);
         struct http_refusal late = {408, "header_timeout"};
         begin_exchange(c, c->in_len, &late);
         conn_advance(c);
@@ -361,7 +371,8 @@ static void enlist(struct conn *c) {
     w->conns = c;
 }
 
-void conn_accept(struct worker *w, uv_stream_t *listener, enum conn_kind kind) {
+void conn_accept(struct worker *w, int fd, enum conn_kind kind,
+                 const struct sockaddr_storage *addr) {
     struct conn *c = calloc(1, sizeof(*c));
     ENSURE(c != NULL);
     c->worker = w;
@@ -376,14 +387,16 @@ void conn_accept(struct worker *w, uv_stream_t *listener, enum conn_kind kind) {
     timed_start(w, &c->timed, on_expired);
     enlist(c);
     c->cold = true;
-    set_deadline(c, limits_of(c)->header_ms);
-    if (uv_accept(listener, (uv_stream_t *)&c->stream.tcp) != 0) {
+    set_deadline(c, kind == CONN_TLS || kind == CONN_PULL ? limits_of(c)->handshake_ms
+                                                          : limits_of(c)->header_ms);
+    if (uv_tcp_open(&c->stream.tcp, fd) != 0) {
+        close(fd);
         leave(c);
         stream_close(&c->stream);
         return;
     }
     uv_tcp_nodelay(&c->stream.tcp, 1);
-    first_begin(c);
+    first_begin(c, addr);
 }
 
 void conn_end(struct conn *c, const char *reason) {

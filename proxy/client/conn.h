@@ -52,13 +52,15 @@ struct conn {
     enum peers_verdict admission; /* not PEERS_OK: the first request gets 503 */
     bool expects_proxy;           /* from a balancer: a PROXY header must come first */
     bool proxy_done;
-    bool counted;
+    bool is_status; /* counts among the connections to the status listener */
     bool advancing; /* inside conn_advance */
     bool cold;      /* buffers are given back */
     char ip[46];
     uint16_t port;
     uint16_t local_port;
-    struct peer_key key;
+    struct peer peer;               /* as it is counted; its address */
+    struct guest guest;             /* while nobody has signed in over it */
+    struct handshake handshake;     /* until TLS stands */
     struct network_address address; /* the person's, whole */
     uint64_t id;
     uint64_t accepted_ms;
@@ -76,8 +78,9 @@ struct conn {
     struct exchange *x; /* in the arena */
 };
 
-/* Take a connection from a listener's queue. */
-void conn_accept(struct worker *w, uv_stream_t *listener, enum conn_kind kind);
+/* A listener has accepted the connected socket `fd`, which is ours from now on. */
+void conn_accept(struct worker *w, int fd, enum conn_kind kind,
+                 const struct sockaddr_storage *addr);
 
 /* Go on with what has been read, as far as it goes. Safe from any callback. */
 void conn_advance(struct conn *c);

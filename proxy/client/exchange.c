@@ -4,6 +4,7 @@
 
 #include "policy/access/urlpath.h"
 #include "policy/base/bytes.h"
+#include "proxy/client/admission.h"
 #include "proxy/client/exchange_parts.h"
 #include "proxy/client/respond.h"
 #include "proxy/http/http_parse.h"
@@ -85,7 +86,7 @@ struct decide_ctx exchange_decide_ctx(struct exchange *x) {
         .restricted = x->site->restricted,
         .guard = {.lockout = x->worker->shared->lockout,
                   .sessions = x->worker->shared->sessions,
-                  .address = lockout_address_of(&x->conn->key)},
+                  .address = lockout_address_of(&x->conn->peer.key)},
     };
 }
 
@@ -142,6 +143,7 @@ void exchange_begin(struct conn *c, struct str head, const struct http_refusal *
     struct decide_ctx ctx = exchange_decide_ctx(x);
     x->has_decision = true;
     decide(&ctx, &x->view, &x->decision);
+    if (x->decision.user != NULL) admission_prove(c);
     exchange_act(x);
 }
 

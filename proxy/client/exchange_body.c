@@ -165,5 +165,6 @@ void exchange_check(struct exchange *x) {
         x->body_since_ms = now;
         x->body_window = 0;
     }
+    if (stalled || slow) atomic_fetch_add(&x->worker->shared->defence.slow[SLOW_BODY], 1);
     if (stalled || slow) body_failed(x, 408, stalled ? "body_timeout" : "body_too_slow");
 }

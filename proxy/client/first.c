@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "proxy/base/log.h"
+#include "proxy/client/admission.h"
 #include "proxy/client/proxy_protocol.h"
 #include "proxy/record/record.h"
 
@@ -15,7 +15,7 @@ static const char clear_text_answer[] =
 _Static_assert(sizeof("This port speaks HTTPS, not plain HTTP\n") - 1 == 39,
                "length of the answer");
 
-static void write_record(struct conn *c, const char *event, const char *reason, unsigned status) {
+void first_record(struct conn *c, const char *event, const char *reason, unsigned status) {
     struct record record = {
         .event = event,
         .outcome = "denied",
@@ -36,9 +36,9 @@ static void write_record(struct conn *c, const char *event, const char *reason, 
 void first_failed(struct conn *c, const char *reason) {
     const char *refusal = c->stream.ssl != NULL ? server_tls_refusal(c->stream.ssl) : NULL;
     /* A port scan or health check that says nothing is no refusal of anything. */
-    bool silent =
-        c->state == CONN_FIRST && c->first == NULL && strcmp(reason, "handshake_cut") == 0;
-    if (!silent) write_record(c, "tls_refused", refusal != NULL ? refusal : reason, 0);
+    bool silent = c->state == CONN_FIRST && c->first == NULL &&
+                  c->handshake.state == HANDSHAKE_NONE && strcmp(reason, "handshake_cut") == 0;
+    if (!silent) first_record(c, "tls_refused", refusal != NULL ? refusal : reason, 0);
     conn_abort(c, reason);
 }
 
@@ -56,7 +56,7 @@ static void note_address(struct conn *c, const struct sockaddr_storage *addr) {
         inet_ntop(AF_INET6, &v6.sin6_addr, c->ip, sizeof(c->ip));
         c->port = ntohs(v6.sin6_port);
     }
-    c->key = peer_key_of((const struct sockaddr *)addr);
+    c->peer.key = peer_key_of((const struct sockaddr *)addr);
     c->address = peer_address_of((const struct sockaddr *)addr);
 }
 
@@ -86,40 +86,22 @@ static bool is_balancer(const struct conn *c, const struct sockaddr_storage *add
     return false;
 }
 
-/* Count it against the limits. False: not even the reserve is left. */
-static bool admit(struct conn *c) {
-    const struct config_limits *limits = &c->worker->site->config->limits;
-    c->admission = peers_add(c->worker->shared->peers, &c->key, limits->connections,
-                             limits->connections_per_address);
-    c->counted = c->admission != PEERS_REFUSED;
-    if (c->counted) return true;
-    write_record(c, "connection_refused", "connections_full", 0);
-    conn_abort(c, "connections_full");
-    return false;
-}
-
 static void begin_plain(struct conn *c) {
     c->stream.ops->on_open(&c->stream);
     stream_read(&c->stream);
 }
 
-void first_begin(struct conn *c) {
-    struct sockaddr_storage addr = {0};
-    int len = sizeof(addr);
-    if (uv_tcp_getpeername(&c->stream.tcp, (struct sockaddr *)&addr, &len) != 0) {
-        conn_abort(c, "client_gone");
-        return;
-    }
+void first_begin(struct conn *c, const struct sockaddr_storage *addr) {
     struct sockaddr_storage local = {0};
-    len = sizeof(local);
+    int len = sizeof(local);
     if (uv_tcp_getsockname(&c->stream.tcp, (struct sockaddr *)&local, &len) == 0) {
         struct sockaddr_in v4;
         memcpy(&v4, &local, sizeof(v4)); /* the port stands at the same place in both families */
         c->local_port = ntohs(v4.sin_port);
     }
-    note_address(c, &addr);
-    c->expects_proxy = c->kind == CONN_TLS && is_balancer(c, &addr);
-    if (!c->expects_proxy && !admit(c)) return;
+    note_address(c, addr);
+    c->expects_proxy = c->kind == CONN_TLS && is_balancer(c, addr);
+    if (!c->expects_proxy && !admission_enter(c)) return;
     if (c->kind == CONN_PLAIN || c->kind == CONN_STATUS)
         begin_plain(c);
     else
@@ -129,18 +111,18 @@ void first_begin(struct conn *c) {
 /* ---- first octets ---- */
 
 static void answer_clear_text(struct conn *c) {
-    write_record(c, "clear_text", "clear_text_on_tls_port", 400);
+    first_record(c, "clear_text", "clear_text_on_tls_port", 400);
     stream_write(&c->stream, (struct str){clear_text_answer, sizeof(clear_text_answer) - 1});
     stream_flush(&c->stream);
     /* Politely: what the client has sent is read away, so that it sees the answer and no reset. */
     conn_close_politely(c);
 }
 
-static void start_tls(struct conn *c, struct str rest) {
+void first_start_tls(struct conn *c, struct str hello) {
     const struct site *site = c->worker->site;
     const struct server_tls *tls = c->kind == CONN_PULL ? site->pull_tls : site->tls;
     if (tls == NULL) { /* a reload took the provisioning away, not its socket */
-        write_record(c, "tls_refused", "provisioning_is_off", 0);
+        first_record(c, "tls_refused", "provisioning_is_off", 0);
         conn_abort(c, "provisioning_is_off");
         return;
     }
@@ -149,26 +131,26 @@ static void start_tls(struct conn *c, struct str rest) {
     SSL_set_accept_state(ssl);
     c->state = CONN_HANDSHAKE;
     stream_start_tls(&c->stream, ssl);
-    stream_feed(&c->stream, rest);
+    stream_feed(&c->stream, hello);
 }
 
 /* TLS begins with a handshake record, 0x16 (RFC 8446 5.1); a letter is somebody speaking HTTP. */
 static void sniff(struct conn *c, struct str data) {
     if (data.len == 0) return;
     if (data.ptr[0] == 0x16) {
-        start_tls(c, data);
+        admission_hello(c, data);
         return;
     }
     if (ascii_is_alpha(data.ptr[0]) || data.ptr[0] == '\r' || data.ptr[0] == '\n') {
         answer_clear_text(c);
         return;
     }
-    write_record(c, "tls_refused", "not_tls", 0);
+    first_record(c, "tls_refused", "not_tls", 0);
     conn_abort(c, "not_tls");
 }
 
 static void refuse_proxy(struct conn *c) {
-    write_record(c, "tls_refused", "proxy_protocol_missing", 0);
+    first_record(c, "tls_refused", "proxy_protocol_missing", 0);
     conn_abort(c, "proxy_protocol_missing");
 }
 
@@ -194,14 +176,16 @@ static void read_proxy(struct conn *c, struct str data) {
         break;
     }
     c->proxy_done = true;
-    if (!admit(c)) return;
+    if (!admission_enter(c)) return;
     /* The octets of this read that came behind the header. */
     size_t before = buf->len - take;
     sniff(c, str_part(data, used - before, data.len));
 }
 
 void first_octets(struct conn *c, struct str data) {
-    if (c->expects_proxy && !c->proxy_done)
+    if (c->handshake.state != HANDSHAKE_NONE)
+        admission_hello(c, data);
+    else if (c->expects_proxy && !c->proxy_done)
         read_proxy(c, data);
     else
         sniff(c, data);

@@ -7,6 +7,7 @@
 #include "policy/access/pull.h"
 #include "policy/base/bytes.h"
 #include "proxy/base/log.h"
+#include "proxy/client/admission.h"
 #include "proxy/client/page.h"
 #include "proxy/config/textfile.h"
 #include "proxy/http/http_parse.h"
@@ -83,8 +84,9 @@ static struct authn_ctx authn_of(const struct pulling *p) {
         .now_ms = worker_epoch_ms(w),
         .guard = {.lockout = w->shared->lockout, .settings = &config->policy.signing_in},
     };
-    _Static_assert(sizeof(ctx.guard.address) == sizeof(p->conn->key), "IPv4, or the /64 of IPv6");
-    memcpy(&ctx.guard.address, &p->conn->key, sizeof(ctx.guard.address));
+    _Static_assert(sizeof(ctx.guard.address) == sizeof(p->conn->peer.key),
+                   "IPv4, or the /64 of IPv6");
+    memcpy(&ctx.guard.address, &p->conn->peer.key, sizeof(ctx.guard.address));
     return ctx;
 }
 
@@ -124,6 +126,7 @@ static void judge(struct pulling *p) {
         ctx.certificate = (struct str){mac, sizeof(mac)};
     pull_decide(&ctx, &p->view, &d);
     note_decision(p, &d);
+    if (d.verdict == PULL_SERVE) admission_prove(p->conn);
     if (d.verdict == PULL_SERVE && !read_file(p, d.index)) end_with(p, 404, "no_file");
 }
 

@@ -78,6 +78,52 @@ static void put_asset_cache(struct outbuf *out, struct asset_cache *cache) {
     put_gauge(out, "asset_cache_bytes", "Memory they take.", numbers.bytes);
 }
 
+/* One row of a counter with one label. */
+static void put_row(struct outbuf *out, const char *name, const char *label, const char *text,
+                    uint64_t value) {
+    char labels[64];
+    struct outbuf written;
+    outbuf_init(&written, labels, sizeof(labels) - 1);
+    outbuf_char(&written, '{');
+    outbuf_put(&written, str_of(label));
+    outbuf_put(&written, STR("=\""));
+    outbuf_put(&written, str_of(text));
+    outbuf_put(&written, STR("\"}"));
+    labels[written.len] = '\0';
+    put_value(out, name, labels, value);
+}
+
+static void put_defence(struct outbuf *out, struct defence *defence) {
+    static const char *const sheds[SHED_WHYS] = {
+        [SHED_TOTAL] = "connections",
+        [SHED_ADDRESS] = "address",
+        [SHED_HANDSHAKE] = "handshakes",
+        [SHED_DESCRIPTORS] = "descriptors",
+    };
+    static const char *const aways[AWAY_WHYS] = {
+        [AWAY_TOTAL] = "connections",     [AWAY_ADDRESS] = "address",         [AWAY_RATE] = "rate",
+        [AWAY_HANDSHAKES] = "handshakes", [AWAY_DESCRIPTORS] = "descriptors",
+    };
+    static const char *const slows[SLOW_WHATS] = {
+        [SLOW_HANDSHAKE] = "handshake",
+        [SLOW_HEAD] = "head",
+        [SLOW_BODY] = "body",
+        [SLOW_ANSWER] = "answer",
+    };
+    put_metric(out, "connections_shed_total", "counter",
+               "Connections of nobody known, closed to make room, by what was short.");
+    for (int i = 0; i < SHED_WHYS; i++)
+        put_row(out, "connections_shed_total", "for", sheds[i], atomic_load(&defence->shed[i]));
+    put_metric(out, "connections_refused_total", "counter",
+               "New connections closed, or told 503, by what was short.");
+    for (int i = 0; i < AWAY_WHYS; i++)
+        put_row(out, "connections_refused_total", "for", aways[i], atomic_load(&defence->away[i]));
+    put_metric(out, "clients_too_slow_total", "counter",
+               "Connections ended because a client was too slow, by what with.");
+    for (int i = 0; i < SLOW_WHATS; i++)
+        put_row(out, "clients_too_slow_total", "what", slows[i], atomic_load(&defence->slow[i]));
+}
+
 /* Prometheus' text format, version 0.0.4. */
 static struct str metrics(struct conn *c, struct io_buf *buf) {
     struct shared *shared = c->worker->shared;
@@ -87,7 +133,12 @@ static struct str metrics(struct conn *c, struct io_buf *buf) {
     put_value(&out, "requests_total", "{outcome=\"allowed\"}", atomic_load(&shared->allowed));
     put_value(&out, "requests_total", "{outcome=\"denied\"}", atomic_load(&shared->denied));
     put_value(&out, "requests_total", "{outcome=\"failed\"}", atomic_load(&shared->failed));
-    put_gauge(&out, "connections", "Connections open now.", peers_total(shared->peers));
+    struct peers_numbers peers = peers_numbers(shared->peers);
+    put_gauge(&out, "connections", "Connections open now.", peers.total + c->worker->status_conns);
+    put_gauge(&out, "connections_strangers",
+              "Those of them where nobody signed in, from addresses where nobody did lately.",
+              peers.strangers);
+    put_defence(&out, &shared->defence);
     put_gauge(&out, "nonces", "Nonces that somebody has signed in with.",
               nonce_table_live(shared->nonces));
     put_gauge(&out, "access_log_healthy", "1 while records can be written.",

@@ -32,6 +32,15 @@ static void note_spellings(const char *file, const struct users *users) {
     }
 }
 
+/* The service may have more than the shell that asks. */
+static void note_descriptors(const char *file, const struct config *config) {
+    size_t limit = config_descriptors(true);
+    if (config->limits.connections <= limit) return;
+    printf("%s: note: the %zu files that may be open here are enough for %zu of %zu "
+           "\"connections\" (ulimit -Hn, LimitNOFILE=)\n",
+           file, limit, config_connections_room(config, limit), config->limits.connections);
+}
+
 /* The configuration that an operator names, or the usual one; *status is CMD_FINE where it is good.
  */
 static struct config *check_config(const char *file, int *status) {
@@ -43,6 +52,7 @@ static struct config *check_config(const char *file, int *status) {
     if (config != NULL && !offers(&config->policy.digest, HASH_MD5))
         printf("%s: note: MD5 is not offered: Safari and some older clients cannot sign in\n",
                file);
+    if (config != NULL) note_descriptors(file, config);
     if (config != NULL) note_spellings(file, config->policy.users);
     print_summary(file, &problems, result == CONFIG_OK);
     return config;

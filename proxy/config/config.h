@@ -71,10 +71,14 @@ struct config_phone {
 struct config_limits {
     size_t header_bytes, headers, target_bytes, judged_body_bytes;
     uint64_t body_bytes;
-    uint64_t header_ms, body_stall_ms, idle_ms;
-    uint64_t body_min_bytes_s;
+    uint64_t handshake_ms, header_ms, body_stall_ms, answer_stall_ms, idle_ms;
+    uint64_t body_min_bytes_s, answer_min_bytes_s;
     uint64_t phone_connect_ms, phone_first_byte_ms, phone_stall_ms, queue_ms;
     size_t queue_length, connections, connections_per_address;
+    size_t connections_reserve; /* of `connections`, not for strangers */
+    uint64_t known_ms;          /* how long a right password makes an address known */
+    size_t handshakes, handshakes_per_address; /* at once, in one worker */
+    uint64_t handshake_rate, handshake_burst;  /* of a stranger's address; rate 0: any */
 };
 
 /* Copies of what the profiles name static. */
@@ -161,6 +165,11 @@ enum config_result { CONFIG_OK, CONFIG_INVALID, CONFIG_UNREADABLE };
  * NULL. */
 MUST_USE enum config_result config_load(const char *path, config_report *report, void *user,
                                         struct config **config);
+
+/* Files that this process may have open: now, or (`hard`) once serve has raised its limit. */
+size_t config_descriptors(bool hard);
+/* As many connections as `descriptors` carry beside what the gate needs itself. */
+size_t config_connections_room(const struct config *config, size_t descriptors);
 
 struct config *config_hold(struct config *config);
 /* The last release wipes secrets and frees everything. NULL is fine. */

@@ -30,8 +30,6 @@
 #define END                                                                                        \
     { .name = NULL }
 
-/* A default that is worked out from other values. */
-#define NOT_SAID 0xffffffff
 /* lockout: how many times `failures` a whole user or a whole address may fail. */
 #define LOCKOUT_WIDER  20
 #define SESSION_MIN_MS UINT64_C(60000)
@@ -104,9 +102,12 @@ static const struct reader_key limits_keys[] = {
     NUMBER("target_bytes", READER_SIZE, limits.target_bytes, 64, 65536, 8192),
     NUMBER("body_bytes", READER_U64, limits.body_bytes, 0, INT64_C(1) << 40, 16777216),
     NUMBER("judged_body_bytes", READER_SIZE, limits.judged_body_bytes, 1024, 16777216, 65536),
+    NUMBER("handshake_s", READER_SECONDS, limits.handshake_ms, 1, 3600, 0),
     NUMBER("header_s", READER_SECONDS, limits.header_ms, 1, 3600, 20),
     NUMBER("body_stall_s", READER_SECONDS, limits.body_stall_ms, 1, 3600, 30),
     NUMBER("body_min_bytes_s", READER_U64, limits.body_min_bytes_s, 0, 1048576, 256),
+    NUMBER("answer_stall_s", READER_SECONDS, limits.answer_stall_ms, 1, 3600, 0),
+    NUMBER("answer_min_bytes_s", READER_U64, limits.answer_min_bytes_s, 0, 1048576, NOT_SAID),
     NUMBER("idle_s", READER_SECONDS, limits.idle_ms, 1, 86400, 75),
     NUMBER("phone_connect_s", READER_SECONDS, limits.phone_connect_ms, 1, 300, 5),
     NUMBER("phone_first_byte_s", READER_SECONDS, limits.phone_first_byte_ms, 1, 3600, 60),
@@ -115,6 +116,13 @@ static const struct reader_key limits_keys[] = {
     NUMBER("queue_length", READER_SIZE, limits.queue_length, 0, 10000, 64),
     NUMBER("connections", READER_SIZE, limits.connections, 1, 1000000, 20000),
     NUMBER("connections_per_address", READER_SIZE, limits.connections_per_address, 1, 1000000, 256),
+    NUMBER("connections_reserve", READER_SIZE, limits.connections_reserve, 0, 1000000, NOT_SAID),
+    NUMBER("known_s", READER_SECONDS, limits.known_ms, 1, 2592000, 43200),
+    NUMBER("handshakes", READER_SIZE, limits.handshakes, 1, 1000000, 256),
+    NUMBER("handshakes_per_address", READER_SIZE, limits.handshakes_per_address, 1, 1000000,
+           NOT_SAID),
+    NUMBER("handshake_rate_per_address", READER_U64, limits.handshake_rate, 0, 1000000, 200),
+    NUMBER("handshake_burst_per_address", READER_U64, limits.handshake_burst, 1, 1000000, 10000),
     END,
 };
 
@@ -384,6 +392,7 @@ void load_settings(struct loader *l, const char *const *only) {
         reader_error(&l->reader, l->root, "\"users_file\" is missing");
     if (only != NULL) return;
     check_signing_in(l);
+    load_connection_limits(l);
     load_listeners(l);
     check_hosts(l);
     check_paths(l);

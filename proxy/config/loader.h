@@ -121,6 +121,11 @@ void load_groups(struct loader *l);
 struct loaded_group *load_group_find(const struct loader *l, struct str name);
 /* Behind the grants: which groups none of them names. */
 void load_groups_unused(struct loader *l);
+/* A number whose default is worked out from other values. */
+#define NOT_SAID 0xffffffff
+
+/* connections: what the limits of connections say together. */
+void load_connection_limits(struct loader *l);
 /* assets: the group "asset_cache", read with the settings. */
 extern const struct reader_key load_asset_cache_keys[];
 /* hardening: the group of that name, read with the settings. */

@@ -24,6 +24,11 @@ static void on_connected(uv_connect_t *req, int status) {
     stream_start_tls(&c->stream, ssl);
 }
 
+/* This machine's doing, not the phone's. */
+static bool lacks_descriptor(int rc) {
+    return rc == UV_EMFILE || rc == UV_ENFILE;
+}
+
 static void connect_to(struct phone_conn *c, struct sockaddr_storage *addr) {
     if (addr->ss_family == AF_INET) {
         struct sockaddr_in v4;
@@ -36,9 +41,11 @@ static void connect_to(struct phone_conn *c, struct sockaddr_storage *addr) {
         v6.sin6_port = htons(c->phone->port);
         memcpy(addr, &v6, sizeof(v6));
     }
-    int rc =
-        uv_tcp_connect(&c->connect, &c->stream.tcp, (const struct sockaddr *)addr, on_connected);
-    if (rc != 0) pc_fail(c, "phone_unreachable");
+    const struct sockaddr *to = (const struct sockaddr *)addr;
+    int rc = uv_tcp_connect(&c->connect, &c->stream.tcp, to, on_connected);
+    if (lacks_descriptor(rc) && c->worker->make_room != NULL && c->worker->make_room(c->worker))
+        rc = uv_tcp_connect(&c->connect, &c->stream.tcp, to, on_connected);
+    if (rc != 0) pc_fail(c, lacks_descriptor(rc) ? "no_descriptors" : "phone_unreachable");
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found) {
@@ -50,7 +57,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *foun
         return;
     }
     if (status != 0 || found == NULL) {
-        pc_fail(c, "phone_name_unknown");
+        pc_fail(c, lacks_descriptor(status) ? "no_descriptors" : "phone_name_unknown");
         return;
     }
     struct sockaddr_storage addr = {0};

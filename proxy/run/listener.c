@@ -1,17 +1,32 @@
 #include "proxy/run/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "proxy/base/log.h"
+#include "proxy/client/admission.h"
 #include "proxy/client/conn.h"
 
 #define BACKLOG 1024
+/* New connections taken in one turn of the loop: those that are there have theirs, too. */
+#define ACCEPT_BATCH 64
+/* After an accept that failed for good, how long until the next one. */
+#define PAUSE_MS 100
+/* How often the operator is told that there are no descriptors. */
+#define TELL_MS 60000
 
 struct listener {
     struct listener *next;
-    uv_tcp_t tcp;
+    uv_poll_t poll;
+    uv_timer_t resume;
+    uv_tcp_t
+        first; /* libuv opens a descriptor with a loop's first stream: now, while there are some */
+    int fd;
+    int spare; /* a descriptor to give up when there is none, -1: lost */
+    uint64_t told_ms;
+    bool polls; /* the handles are open */
     struct worker *worker;
     enum conn_kind kind;
 };
@@ -47,28 +62,113 @@ bool listeners_are_free(const struct config *config) {
     return all;
 }
 
-static void on_connection(uv_stream_t *stream, int status) {
-    struct listener *l = stream->data;
-    if (status != 0) {
-        log_event(LOG_WARNING, "server.accept_failed", "error=%s", uv_strerror(status));
-        return;
+/* ---- accepting ---- */
+
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void on_resume(uv_timer_t *timer) {
+    struct listener *l = timer->data;
+    if (l->spare < 0) l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    uv_poll_start(&l->poll, UV_READABLE, on_readable);
+}
+
+/* Level-triggered polling would spin on a connection that cannot be taken. */
+static void pause_for_a_moment(struct listener *l) {
+    uv_poll_stop(&l->poll);
+    uv_timer_start(&l->resume, on_resume, PAUSE_MS, 0);
+}
+
+static void tell(struct listener *l, int error) {
+    uint64_t now = worker_now(l->worker);
+    if (l->told_ms != 0 && now - l->told_ms < TELL_MS) return;
+    l->told_ms = now;
+    log_event(LOG_ERROR, "server.accept_failed", "error=%s", strerror(error));
+}
+
+static int accept_one(struct listener *l, struct sockaddr_storage *addr) {
+    socklen_t len = sizeof(*addr);
+    return accept4(l->fd, (struct sockaddr *)addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* Take one with the spare descriptor, only to close it: better than to let it wait for nothing. */
+static bool turn_one_away(struct listener *l) {
+    struct sockaddr_storage addr;
+    if (l->spare < 0) return false;
+    close(l->spare);
+    int fd = accept_one(l, &addr);
+    if (fd >= 0) close(fd);
+    l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) atomic_fetch_add(&l->worker->shared->defence.away[AWAY_DESCRIPTORS], 1);
+    return fd >= 0;
+}
+
+/* True when the next one may be tried at once. */
+static bool accept_failed(struct listener *l, int error) {
+    switch (error) {
+    case EAGAIN:
+        return false;
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:
+        return true;
+    case EMFILE:
+    case ENFILE:
+        tell(l, error);
+        if (admission_make_room(l->worker) || turn_one_away(l)) return true;
+        break;
+    default:
+        tell(l, error);
     }
-    conn_accept(l->worker, stream, l->kind);
+    pause_for_a_moment(l);
+    return false;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events) {
+    (void)events;
+    struct listener *l = poll->data;
+    if (status != 0) return;
+    for (int i = 0; i < ACCEPT_BATCH; i++) {
+        struct sockaddr_storage addr = {0};
+        int fd = accept_one(l, &addr);
+        if (fd >= 0)
+            conn_accept(l->worker, fd, l->kind, &addr);
+        else if (!accept_failed(l, errno))
+            return;
+    }
+}
+
+/* ---- opening and closing ---- */
+
+/* 0, or what failed. */
+static int open_socket(struct listener *l, const struct config_address *address) {
+    int on = 1;
+    l->fd = socket(address->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (l->fd < 0) return errno;
+    if (setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        setsockopt(l->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+        return errno;
+    if (address->addr.ss_family == AF_INET6 &&
+        setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)
+        return errno;
+    if (bind(l->fd, (const struct sockaddr *)&address->addr, addr_len(&address->addr)) != 0 ||
+        listen(l->fd, BACKLOG) != 0)
+        return errno;
+    return 0;
 }
 
 static int listen_on(struct listener *l, const struct config_address *address) {
-    int on = 1;
-    uv_os_fd_t fd;
-    int rc = uv_tcp_init_ex(&l->worker->loop, &l->tcp, address->addr.ss_family);
+    int error = open_socket(l, address);
+    if (error != 0) return error;
+    l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    l->poll.data = l->resume.data = l;
+    uv_timer_init(&l->worker->loop, &l->resume);
+    uv_tcp_init(&l->worker->loop, &l->first);
+    int rc = uv_poll_init(&l->worker->loop, &l->poll, l->fd);
     ENSURE(rc == 0);
-    l->tcp.data = l;
-    rc = uv_fileno((const uv_handle_t *)&l->tcp, &fd);
-    if (rc != 0) return rc;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) return -errno;
-    unsigned flags = address->addr.ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
-    rc = uv_tcp_bind(&l->tcp, (const struct sockaddr *)&address->addr, flags);
-    if (rc != 0) return rc;
-    return uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
+    uv_poll_start(&l->poll, UV_READABLE, on_readable);
+    l->polls = true;
+    return 0;
 }
 
 static bool open_all(struct worker *w, struct listener **list,
@@ -78,12 +178,13 @@ static bool open_all(struct worker *w, struct listener **list,
         ENSURE(l != NULL);
         l->worker = w;
         l->kind = kind;
+        l->fd = l->spare = -1;
         l->next = *list;
         *list = l;
-        int rc = listen_on(l, &addresses[i]);
-        if (rc == 0) continue;
+        int error = listen_on(l, &addresses[i]);
+        if (error == 0) continue;
         log_event(LOG_ERROR, "server.listen_failed", "address=" STR_FMT " error=%s",
-                  STR_ARG(addresses[i].text), uv_strerror(rc));
+                  STR_ARG(addresses[i].text), strerror(error));
         return false;
     }
     return true;
@@ -92,6 +193,7 @@ static bool open_all(struct worker *w, struct listener **list,
 struct listener *listeners_open(struct worker *w) {
     const struct config *config = w->site->config;
     struct listener *list = NULL;
+    w->make_room = admission_make_room;
     bool done = open_all(w, &list, config->https.listen, config->https.listen_count, CONN_TLS) &&
                 open_all(w, &list, config->http.listen, config->http.listen_count, CONN_PLAIN) &&
                 open_all(w, &list, config->provisioning.listen, config->provisioning.listen_count,
@@ -102,8 +204,19 @@ struct listener *listeners_open(struct worker *w) {
     return done ? list : NULL;
 }
 
+static void on_closed(uv_handle_t *handle) {
+    struct listener *l = handle->data;
+    close(l->fd);
+    if (l->spare >= 0) close(l->spare);
+}
+
 void listeners_close(struct listener *list) {
-    for (struct listener *l = list; l != NULL; l = l->next) uv_close((uv_handle_t *)&l->tcp, NULL);
+    for (struct listener *l = list; l != NULL; l = l->next) {
+        if (!l->polls) continue;
+        uv_close((uv_handle_t *)&l->resume, NULL);
+        uv_close((uv_handle_t *)&l->first, NULL);
+        uv_close((uv_handle_t *)&l->poll, on_closed);
+    }
 }
 
 void listeners_free(struct listener *list) {

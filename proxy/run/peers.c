@@ -12,11 +12,20 @@ struct entry {
     size_t count;
 };
 
+/* An address that is remembered. */
+struct place {
+    struct peer_key key;
+    uint64_t seen_ms; /* 0: the slot is empty */
+    uint64_t tokens;  /* thousandths of a connection that a stranger's address may open now */
+};
+
 struct peers {
     pthread_mutex_t lock;
     uint64_t hash_key[2];
-    size_t total;
+    size_t total, strangers;
     struct entry *buckets[BUCKETS];
+    struct place known[PEERS_SETS][PEERS_WAYS]; /* of people */
+    struct place rates[PEERS_SETS][PEERS_WAYS]; /* of strangers */
 };
 
 struct peers *peers_new(const uint64_t key[2]) {
@@ -64,59 +73,160 @@ struct peer_key peer_key_of(const struct sockaddr *addr) {
     return key;
 }
 
+static uint64_t hash_of(const struct peers *p, const struct peer_key *key) {
+    return str_hash((struct str){(const char *)key->bytes, sizeof(key->bytes)}, p->hash_key, false);
+}
+
+static bool same_key(const struct peer_key *a, const struct peer_key *b) {
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
 static struct entry **find(struct peers *p, const struct peer_key *key) {
-    struct str bytes = {(const char *)key->bytes, sizeof(key->bytes)};
-    struct entry **slot = &p->buckets[str_hash(bytes, p->hash_key, false) % BUCKETS];
-    while (*slot != NULL && memcmp((*slot)->key.bytes, key->bytes, sizeof(key->bytes)) != 0)
-        slot = &(*slot)->next;
+    struct entry **slot = &p->buckets[hash_of(p, key) % BUCKETS];
+    while (*slot != NULL && !same_key(&(*slot)->key, key)) slot = &(*slot)->next;
     return slot;
 }
+
+/* ---- addresses remembered ---- */
+
+/* NULL where it is not remembered. */
+static struct place *place_find(struct place set[PEERS_WAYS], const struct peer_key *key) {
+    for (size_t i = 0; i < PEERS_WAYS; i++)
+        if (set[i].seen_ms != 0 && same_key(&set[i].key, key)) return &set[i];
+    return NULL;
+}
+
+/* An empty one in place of the one longest unseen. */
+static struct place *place_make(struct place set[PEERS_WAYS], const struct peer_key *key) {
+    struct place *oldest = &set[0];
+    for (size_t i = 1; i < PEERS_WAYS; i++)
+        if (set[i].seen_ms < oldest->seen_ms) oldest = &set[i];
+    *oldest = (struct place){.key = *key};
+    return oldest;
+}
+
+static struct place *set_of(struct peers *p, struct place table[PEERS_SETS][PEERS_WAYS],
+                            const struct peer_key *key) {
+    return table[hash_of(p, key) / BUCKETS % PEERS_SETS];
+}
+
+static void remember(struct peers *p, const struct peer_key *key, uint64_t now_ms) {
+    struct place *set = set_of(p, p->known, key);
+    struct place *place = place_find(set, key);
+    if (place == NULL) place = place_make(set, key);
+    place->seen_ms = now_ms + 1; /* 0 is none */
+}
+
+/* Each worker has a clock of its own, a moment behind or before the others'. */
+static uint64_t unseen_ms(const struct place *place, uint64_t now_ms) {
+    return now_ms + 1 > place->seen_ms ? now_ms + 1 - place->seen_ms : 0;
+}
+
+static bool is_known(struct peers *p, const struct peer_key *key, uint64_t known_ms,
+                     uint64_t now_ms) {
+    const struct place *place = place_find(set_of(p, p->known, key), key);
+    return place != NULL && unseen_ms(place, now_ms) < known_ms;
+}
+
+/* A bucket that fills by `rate` a second up to `burst`. */
+static bool is_too_fast(struct peers *p, const struct peers_limits *limits,
+                        const struct peer_key *key, uint64_t now_ms) {
+    if (limits->rate == 0) return false;
+    struct place *set = set_of(p, p->rates, key);
+    struct place *place = place_find(set, key);
+    uint64_t most = limits->burst * 1000;
+    if (place == NULL) {
+        place = place_make(set, key);
+        place->tokens = most;
+    } else {
+        uint64_t more = unseen_ms(place, now_ms) * limits->rate;
+        place->tokens = more < most && place->tokens < most - more ? place->tokens + more : most;
+    }
+    place->seen_ms = now_ms + 1;
+    if (place->tokens < 1000) return true;
+    place->tokens -= 1000;
+    return false;
+}
+
+/* ---- counting ---- */
 
 static size_t with_reserve(size_t max) {
     return max + (max / 8 > 8 ? max / 8 : 8);
 }
 
-static enum peers_verdict add_locked(struct peers *p, const struct peer_key *key, size_t total_max,
-                                     size_t address_max) {
-    struct entry **slot = find(p, key);
+static bool is_full(const struct peers *p, const struct peers_limits *limits, bool known) {
+    size_t strangers = limits->reserve < limits->total ? limits->total - limits->reserve : 1;
+    return p->total >= limits->total || (!known && p->strangers >= strangers);
+}
+
+static enum peers_verdict add_locked(struct peers *p, const struct peers_limits *limits,
+                                     struct peer *peer, uint64_t now_ms) {
+    peer->known = is_known(p, &peer->key, limits->known_ms, now_ms);
+    if (!peer->known && is_too_fast(p, limits, &peer->key, now_ms)) return PEERS_TOO_FAST;
+    struct entry **slot = find(p, &peer->key);
     size_t here = *slot != NULL ? (*slot)->count : 0;
-    if (p->total >= with_reserve(total_max) || here >= with_reserve(address_max))
+    if (p->total >= with_reserve(limits->total) || here >= with_reserve(limits->per_address))
         return PEERS_REFUSED;
     if (*slot == NULL) {
         *slot = calloc(1, sizeof(**slot));
         ENSURE(*slot != NULL);
-        (*slot)->key = *key;
+        (*slot)->key = peer->key;
     }
+    bool full = is_full(p, limits, peer->known);
     (*slot)->count++;
     p->total++;
-    if (p->total > total_max) return PEERS_FULL;
-    return here >= address_max ? PEERS_ADDRESS_FULL : PEERS_OK;
+    if (!peer->known) p->strangers++;
+    peer->counted = true;
+    if (full) return PEERS_FULL;
+    return here >= limits->per_address ? PEERS_ADDRESS_FULL : PEERS_OK;
 }
 
-enum peers_verdict peers_add(struct peers *p, const struct peer_key *key, size_t total_max,
-                             size_t address_max) {
+enum peers_verdict peers_add(struct peers *p, const struct peers_limits *limits, struct peer *peer,
+                             uint64_t now_ms) {
+    ENSURE(!peer->counted);
     pthread_mutex_lock(&p->lock);
-    enum peers_verdict verdict = add_locked(p, key, total_max, address_max);
+    enum peers_verdict verdict = add_locked(p, limits, peer, now_ms);
     pthread_mutex_unlock(&p->lock);
     return verdict;
 }
 
-void peers_remove(struct peers *p, const struct peer_key *key) {
+void peers_prove(struct peers *p, struct peer *peer, uint64_t now_ms) {
     pthread_mutex_lock(&p->lock);
-    struct entry **slot = find(p, key);
+    remember(p, &peer->key, now_ms);
+    if (peer->counted && !peer->known) p->strangers--;
+    peer->known = peer->proved = true;
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void remove_locked(struct peers *p, const struct peer *peer) {
+    struct entry **slot = find(p, &peer->key);
     ENSURE(*slot != NULL && p->total > 0);
     p->total--;
+    if (!peer->known) p->strangers--;
     if (--(*slot)->count == 0) {
         struct entry *empty = *slot;
         *slot = empty->next;
         free(empty);
     }
+}
+
+void peers_remove(struct peers *p, struct peer *peer, uint64_t now_ms) {
+    if (!peer->counted) return;
+    pthread_mutex_lock(&p->lock);
+    remove_locked(p, peer);
+    /* Who worked on one connection for hours is not forgotten with it. */
+    if (peer->proved) remember(p, &peer->key, now_ms);
     pthread_mutex_unlock(&p->lock);
+    peer->counted = false;
+}
+
+struct peers_numbers peers_numbers(struct peers *p) {
+    pthread_mutex_lock(&p->lock);
+    struct peers_numbers numbers = {p->total, p->strangers};
+    pthread_mutex_unlock(&p->lock);
+    return numbers;
 }
 
 size_t peers_total(struct peers *p) {
-    pthread_mutex_lock(&p->lock);
-    size_t total = p->total;
-    pthread_mutex_unlock(&p->lock);
-    return total;
+    return peers_numbers(p).total;
 }

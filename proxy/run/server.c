@@ -59,6 +59,18 @@ static uint64_t wall_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* Connections beyond what descriptors allow are refused instead of failing somewhere. */
+static void count_descriptors(struct server *s, const struct config *config) {
+    size_t limit = config_descriptors(false);
+    size_t room = config_connections_room(config, limit);
+    atomic_store(&s->shared.connections_room, room);
+    if (room < config->limits.connections)
+        log_event(LOG_WARNING, "server.few_descriptors",
+                  "descriptors=%zu connections=%zu of=%zu: raise the limit of open files "
+                  "(LimitNOFILE=)",
+                  limit, room, config->limits.connections);
+}
+
 /* Counted under each hash that an answer may name a person by: see authn.c. */
 static bool unlock(struct server *s, struct str name, uint64_t now_ms) {
     struct lockout *lockout = s->shared.lockout;
@@ -186,6 +198,7 @@ static bool reload(struct server *s) {
         return false;
     }
     asset_cache_set_limits(s->shared.assets, &site->config->asset_cache);
+    count_descriptors(s, site->config);
     log_event(LOG_INFO, "config.reloaded", "old=" STR_FMT " new=" STR_FMT,
               STR_ARG(s->site->config->digest_of_file), STR_ARG(site->config->digest_of_file));
     pthread_mutex_lock(&s->lock);
@@ -357,6 +370,7 @@ int server_run(struct config *config, const char *path, config_report *report, v
     }
     watch_signals(&s); /* before anybody can connect: whoever sees us serving may stop us */
     /* What was begun by then is in every stage; nothing of it outlives the process. */
+    count_descriptors(&s, config);
     if (!open_shared(&s, config) || !start_crews(&s)) _exit(1);
     say_ready(&s);
     uv_run(&s.loop, UV_RUN_DEFAULT);

@@ -49,6 +49,7 @@ static void bury_all(struct worker *w) {
 
 static void after_io(uv_check_t *check) {
     struct worker *w = check->data;
+    handshakes_turn(&w->handshakes, worker_now(w));
     bury_all(w);
 }
 
@@ -66,6 +67,10 @@ void worker_init(struct worker *w, struct shared *shared, unsigned index) {
     io_init(&w->io, &w->loop);
     mailbox_init(&w->mailbox, &w->loop);
     w->hasher = hasher_new();
+    uint64_t hash_key[2];
+    worker_random(w, (uint8_t *)hash_key, sizeof(hash_key));
+    crowd_init(&w->crowd, hash_key);
+    handshakes_init(&w->handshakes, &w->loop);
     w->timed.next = w->timed.prev = &w->timed;
     w->tick.data = w;
     uv_timer_init(&w->loop, &w->tick);
@@ -122,12 +127,14 @@ void worker_close(struct worker *w) {
     uv_close((uv_handle_t *)&w->tick, NULL);
     uv_close((uv_handle_t *)&w->after_io, NULL);
     uv_close((uv_handle_t *)&w->before_sleep, NULL);
+    handshakes_close(&w->handshakes);
     mailbox_close(&w->mailbox);
 }
 
 void worker_deinit(struct worker *w) {
     bury_all(w);
     free_heads(w);
+    crowd_deinit(&w->crowd);
     int rc = uv_loop_close(&w->loop);
     ENSURE(rc == 0);
     io_deinit(&w->io);

@@ -15,6 +15,8 @@
 #include "proxy/net/io.h"
 #include "proxy/record/access_log.h"
 #include "proxy/run/asset_cache.h"
+#include "proxy/run/crowd.h"
+#include "proxy/run/handshakes.h"
 #include "proxy/run/mailbox.h"
 #include "proxy/run/peers.h"
 
@@ -23,6 +25,25 @@ struct conn;
 
 /* How often deadlines are looked at: no time-out is kept more exactly than this. */
 #define WORKER_TICK_MS 100
+
+/* Why a connection had to make place for another one. */
+enum shed_why { SHED_TOTAL, SHED_ADDRESS, SHED_HANDSHAKE, SHED_DESCRIPTORS, SHED_WHYS };
+/* Why a new connection was closed, or told 503. */
+enum turned_away {
+    AWAY_TOTAL,
+    AWAY_ADDRESS,
+    AWAY_RATE,
+    AWAY_HANDSHAKES,
+    AWAY_DESCRIPTORS,
+    AWAY_WHYS,
+};
+/* What a person was too slow with. */
+enum slow_what { SLOW_HANDSHAKE, SLOW_HEAD, SLOW_BODY, SLOW_ANSWER, SLOW_WHATS };
+
+/* What the gate did against floods and slow clients, since its start. */
+struct defence {
+    atomic_uint_fast64_t shed[SHED_WHYS], away[AWAY_WHYS], slow[SLOW_WHATS];
+};
 
 /* What lives as long as the process. */
 struct shared {
@@ -36,6 +57,8 @@ struct shared {
     uint64_t epoch_ms; /* wall clock at start less the loop clock: added to a loop's now it never
                           goes back */
     atomic_uint_fast64_t next_id;
+    atomic_size_t connections_room; /* as many as there are descriptors for */
+    struct defence defence;
     atomic_uint_fast64_t allowed, denied, failed; /* requests answered, by outcome */
     atomic_uint_fast64_t phone_conns;             /* connections to phones, in whatever state */
 };
@@ -71,10 +94,18 @@ struct worker {
     uv_timer_t tick;
     uv_check_t after_io;
     uv_prepare_t before_sleep;
-    struct timed timed;     /* head of the ring */
-    struct conn *conns;     /* all of this worker's */
-    size_t live;            /* objects that must be gone before the loop may end */
-    struct grave *graves;   /* what is freed once the stack is unwound */
+    struct timed timed;   /* head of the ring */
+    struct conn *conns;   /* all of this worker's */
+    size_t live;          /* objects that must be gone before the loop may end */
+    struct grave *graves; /* what is freed once the stack is unwound */
+    struct crowd crowd;
+    struct handshakes handshakes;
+    /* No descriptor is left: close a connection that can be spared. False: there is none. Set by
+     * the listeners. */
+    bool (*make_room)(struct worker *w);
+    size_t status_conns;  /* open to the status listener */
+    uint64_t away_told_s; /* records of connections turned away: how many in this second */
+    unsigned away_told;
     size_t collecting;      /* octets of request bodies held in memory */
     struct head_buf *heads; /* buffers for heads that no connection uses just now */
     size_t head_count;

@@ -45,25 +45,110 @@ static void ipv6_counts_by_64(void **state) {
     assert_false(same("::1", "192.0.2.1"));
 }
 
+static const struct peers_limits no_rate = {.total = MANY, .per_address = 3, .known_ms = 1000};
+
+static enum peers_verdict add(struct peers *p, struct peers_limits limits, struct peer *peer,
+                              const char *address, uint64_t now_ms) {
+    *peer = (struct peer){.key = key_of(address)};
+    return peers_add(p, &limits, peer, now_ms);
+}
+
 static void one_address_has_its_limit(void **state) {
     (void)state;
     struct peers *p = peers_new(hash_key);
-    struct peer_key busy = key_of("192.0.2.1");
-    struct peer_key other = key_of("192.0.2.2");
-    for (int i = 0; i < 3; i++) assert_int_equal(peers_add(p, &busy, MANY, 3), PEERS_OK);
+    struct peer busy[12], other;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(add(p, no_rate, &busy[i], "192.0.2.1", 0), PEERS_OK);
     /* the reserve: eight are told */
-    for (int i = 0; i < 8; i++) assert_int_equal(peers_add(p, &busy, MANY, 3), PEERS_ADDRESS_FULL);
-    assert_int_equal(peers_add(p, &busy, MANY, 3), PEERS_REFUSED);
+    for (int i = 3; i < 11; i++)
+        assert_int_equal(add(p, no_rate, &busy[i], "192.0.2.1", 0), PEERS_ADDRESS_FULL);
+    assert_int_equal(add(p, no_rate, &busy[11], "192.0.2.1", 0), PEERS_REFUSED);
     assert_int_equal(peers_total(p), 11);
-    assert_int_equal(peers_add(p, &other, MANY, 3), PEERS_OK);
-    for (int i = 0; i < 8; i++) peers_remove(p, &busy);
-    assert_int_equal(peers_add(p, &busy, MANY, 3), PEERS_ADDRESS_FULL);
-    peers_remove(p, &busy);
-    peers_remove(p, &busy);
-    assert_int_equal(peers_add(p, &busy, MANY, 3), PEERS_OK);
-    for (int i = 0; i < 3; i++) peers_remove(p, &busy);
-    peers_remove(p, &other);
+    assert_int_equal(add(p, no_rate, &other, "192.0.2.2", 0), PEERS_OK);
+    for (int i = 3; i < 12; i++) peers_remove(p, &busy[i], 0); /* the last is not counted */
+    assert_int_equal(add(p, no_rate, &busy[3], "192.0.2.1", 0), PEERS_ADDRESS_FULL);
+    peers_remove(p, &busy[3], 0);
+    peers_remove(p, &busy[2], 0);
+    assert_int_equal(add(p, no_rate, &busy[2], "192.0.2.1", 0), PEERS_OK);
+    for (int i = 0; i < 3; i++) peers_remove(p, &busy[i], 0);
+    peers_remove(p, &other, 0);
     assert_int_equal(peers_total(p), 0);
+    peers_free(p);
+}
+
+/* Strangers leave the reserve alone; who signed in from an address lately finds room in it. */
+static void the_reserve_is_not_for_strangers(void **state) {
+    (void)state;
+    struct peers *p = peers_new(hash_key);
+    struct peers_limits limits = {.total = 10, .per_address = 20, .reserve = 4, .known_ms = 1000};
+    struct peer person, later, strangers[7];
+    assert_int_equal(add(p, limits, &person, "192.0.2.1", 5000), PEERS_OK);
+    assert_false(person.known);
+    assert_int_equal(peers_numbers(p).strangers, 1);
+    peers_prove(p, &person, 5000);
+    assert_int_equal(peers_numbers(p).strangers, 0);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(add(p, limits, &strangers[i], "198.51.100.1", 5000), PEERS_OK);
+    assert_int_equal(add(p, limits, &strangers[6], "198.51.100.2", 5000), PEERS_FULL);
+    peers_remove(p, &strangers[6], 5000);
+    assert_int_equal(add(p, limits, &later, "192.0.2.1", 5999), PEERS_OK);
+    assert_true(later.known);
+    peers_remove(p, &later,
+                 5999); /* nobody signed in over that one: the time is that of the first */
+    assert_int_equal(add(p, limits, &later, "192.0.2.1", 6000), PEERS_FULL);
+    assert_false(later.known);
+    peers_remove(p, &later, 6000);
+    peers_remove(p, &person, 9000); /* worked until then */
+    assert_int_equal(add(p, limits, &later, "192.0.2.1", 9500), PEERS_OK);
+    assert_true(later.known);
+    /* Another worker's clock may be behind. */
+    assert_int_equal(add(p, limits, &person, "192.0.2.1", 8000), PEERS_OK);
+    assert_true(person.known);
+    assert_int_equal(peers_numbers(p).strangers, 6);
+    peers_free(p);
+}
+
+/* The table of addresses where people were is bounded; the one longest unseen goes. */
+static void known_addresses_are_bounded(void **state) {
+    (void)state;
+    struct peers *p = peers_new(hash_key);
+    struct peers_limits limits = {.total = 1000000, .per_address = 9, .known_ms = UINT64_MAX};
+    size_t known = 0;
+    for (uint64_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < 2 * PEERS_SETS * PEERS_WAYS; i++) {
+            struct peer peer = {{{0}}, false, false, false};
+            memcpy(peer.key.bytes + 4, &i, sizeof(i));
+            assert_int_equal(peers_add(p, &limits, &peer, i), PEERS_OK);
+            if (round == 0) peers_prove(p, &peer, i);
+            if (round == 1) known += peer.known;
+            if (i + 1 == 2 * PEERS_SETS * PEERS_WAYS && round == 1) assert_true(peer.known);
+            peer.proved = false;
+            peers_remove(p, &peer, i);
+        }
+    }
+    assert_in_range(known, PEERS_SETS * PEERS_WAYS / 2, PEERS_SETS * PEERS_WAYS);
+    assert_int_equal(peers_total(p), 0);
+    peers_free(p);
+}
+
+/* A stranger's address may open `burst` at once and then `rate` a second; a person's any. */
+static void strangers_have_a_rate(void **state) {
+    (void)state;
+    struct peers *p = peers_new(hash_key);
+    struct peers_limits limits = {
+        .total = MANY, .per_address = MANY, .rate = 10, .burst = 3, .known_ms = 100000};
+    struct peer peer[8], other;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(add(p, limits, &peer[i], "192.0.2.1", 1000), PEERS_OK);
+    assert_int_equal(add(p, limits, &peer[3], "192.0.2.1", 1000), PEERS_TOO_FAST);
+    assert_false(peer[3].counted);
+    assert_int_equal(add(p, limits, &peer[3], "192.0.2.1", 1099), PEERS_TOO_FAST);
+    assert_int_equal(add(p, limits, &other, "192.0.2.2", 1099), PEERS_OK);
+    assert_int_equal(add(p, limits, &peer[3], "192.0.2.1", 1100), PEERS_OK);
+    assert_int_equal(add(p, limits, &peer[4], "192.0.2.1", 1100), PEERS_TOO_FAST);
+    peers_prove(p, &peer[0], 1100);
+    for (int i = 4; i < 8; i++)
+        assert_int_equal(add(p, limits, &peer[i], "192.0.2.1", 1100), PEERS_OK);
     peers_free(p);
 }
 
@@ -73,9 +158,10 @@ static void all_together_have_a_limit(void **state) {
     char text[32];
     for (int i = 0; i < 113; i++) {
         (void)snprintf(text, sizeof(text), "192.0.2.%d", i);
-        struct peer_key key = key_of(text);
         enum peers_verdict want = i < 100 ? PEERS_OK : i < 112 ? PEERS_FULL : PEERS_REFUSED;
-        assert_int_equal(peers_add(p, &key, 100, 10), want); /* reserve: an eighth of 100 */
+        struct peers_limits limits = {.total = 100, .per_address = 10};
+        struct peer peer;
+        assert_int_equal(add(p, limits, &peer, text, 0), want); /* told: an eighth of 100 */
     }
     assert_int_equal(peers_total(p), 112);
     peers_free(p); /* with entries: the leak check of the sanitizer looks on */
@@ -87,12 +173,13 @@ static void many_addresses(void **state) {
     struct peers *p = peers_new(hash_key);
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < 20000; i++) {
-            struct peer_key key = {{0}};
-            memcpy(key.bytes + 4, &i, sizeof(i));
+            struct peers_limits limits = {.total = 30000, .per_address = 1};
+            struct peer peer = {{{0}}, round == 1, false, false};
+            memcpy(peer.key.bytes + 4, &i, sizeof(i));
             if (round == 0)
-                assert_int_equal(peers_add(p, &key, 30000, 1), PEERS_OK);
+                assert_int_equal(peers_add(p, &limits, &peer, 0), PEERS_OK);
             else
-                peers_remove(p, &key);
+                peers_remove(p, &peer, 0);
         }
         assert_int_equal(peers_total(p), round == 0 ? 20000 : 0);
     }
@@ -103,6 +190,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ipv6_counts_by_64),
         cmocka_unit_test(one_address_has_its_limit),
+        cmocka_unit_test(the_reserve_is_not_for_strangers),
+        cmocka_unit_test(known_addresses_are_bounded),
+        cmocka_unit_test(strangers_have_a_rate),
         cmocka_unit_test(all_together_have_a_limit),
         cmocka_unit_test(many_addresses),
     };
