@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "certs/ssl_note.h"
 #include "policy/base/bytes.h"
@@ -16,6 +17,7 @@ enum { SESSIONS_KEPT = 4, PIN_LEN = 32, NAME_MAX_LEN = 253, MIN_KEY_BITS = 112 }
 struct phone_tls {
     SSL_CTX *ctx;
     uint8_t (*pins)[PIN_LEN];
+    uint64_t *until_s; /* NULL: no pin has an end */
     size_t pin_count;
     bool use_ca;
     pthread_mutex_t lock;
@@ -56,11 +58,13 @@ static bool pin_of(X509 *leaf, uint8_t pin[PIN_LEN]) {
     return ok;
 }
 
-/* Every pin is looked at, whichever equals. */
+/* Every pin is looked at, whichever equals. An old one beside a new one has an end. */
 static bool pin_is_known(const struct phone_tls *tls, const uint8_t pin[PIN_LEN]) {
     bool known = false;
+    const uint64_t now = (uint64_t)time(NULL);
     for (size_t i = 0; i < tls->pin_count; i++) {
-        known |= bytes_equal_ct(tls->pins[i], pin, PIN_LEN);
+        bool over = tls->until_s != NULL && tls->until_s[i] > 0 && tls->until_s[i] <= now;
+        known |= bytes_equal_ct(tls->pins[i], pin, PIN_LEN) && !over;
     }
     return known;
 }
@@ -237,7 +241,14 @@ static void destroy(void *object) {
     for (size_t i = 0; i < SESSIONS_KEPT; i++) SSL_SESSION_free(tls->sessions[i]);
     pthread_mutex_destroy(&tls->lock);
     free(tls->pins);
+    free(tls->until_s);
     free(tls);
+}
+
+static void copy_ends(struct phone_tls *tls, const struct phone_tls_settings *settings) {
+    tls->until_s = calloc(settings->pin_count, sizeof(*tls->until_s));
+    ENSURE(tls->until_s != NULL);
+    memcpy(tls->until_s, settings->pin_until_s, settings->pin_count * sizeof(*tls->until_s));
 }
 
 static struct phone_tls *bare_new(const struct phone_tls_settings *settings) {
@@ -248,6 +259,7 @@ static struct phone_tls *bare_new(const struct phone_tls_settings *settings) {
         ENSURE(tls->pins != NULL);
         memcpy(tls->pins, settings->pins, settings->pin_count * sizeof(*tls->pins));
         tls->pin_count = settings->pin_count;
+        if (settings->pin_until_s != NULL) copy_ends(tls, settings);
     }
     tls->ctx = SSL_CTX_new(TLS_client_method());
     ENSURE(tls->ctx != NULL && ssl_note_tie(tls->ctx, tls, destroy));

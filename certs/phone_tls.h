@@ -11,9 +11,11 @@
 #include "policy/base/str.h"
 
 struct phone_tls_settings {
-    const uint8_t (*pins)[32]; /* copied */
-    size_t pin_count;          /* above 0: one of them must equal */
-    const char *ca_file;       /* NULL: no CA; with pins both must hold */
+    const uint8_t (*pins)[32];   /* copied */
+    size_t pin_count;            /* above 0: one of them must equal */
+    const uint64_t *pin_until_s; /* copied; for each pin, from when on it counts no longer, in
+                                    seconds since 1970; 0: it has no end. NULL: none has one */
+    const char *ca_file;         /* NULL: no CA; with pins both must hold */
     struct str name;  /* with ca_file: name or address literal the certificate must cover */
     bool verify_none; /* must be set when there is neither pin nor CA, and only then */
     bool any_version; /* with verify_none: also what is not fit for use, to look at old phones;

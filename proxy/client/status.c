@@ -46,6 +46,13 @@ static uint64_t stopped_logins(const struct worker *w) {
     return count;
 }
 
+static uint64_t unknown_keys(const struct worker *w) {
+    uint64_t count = 0;
+    for (size_t i = 0; i < w->site->config->policy.phone_count; i++)
+        count += phone_shows_wrong_key(w->site->phones[i]) ? 1 : 0;
+    return count;
+}
+
 /* What is under way at phones: where nobody asks, all of it goes back to nothing but a few idle
  * connections. */
 static void put_phone_load(struct outbuf *out, const struct worker *w) {
@@ -147,6 +154,9 @@ static struct str metrics(struct conn *c, struct io_buf *buf) {
               c->worker->site->config->policy.phone_count);
     put_gauge(&out, "phone_logins_stopped", "Phone accounts whose password was rejected.",
               stopped_logins(c->worker));
+    put_gauge(&out, "phone_keys_unknown",
+              "Phones that last showed a public key which is none of their pins.",
+              unknown_keys(c->worker));
     put_phone_load(&out, c->worker);
     put_asset_cache(&out, shared->assets);
     return outbuf_str(&out);

@@ -32,6 +32,7 @@ struct loader *loader_new(void) {
     strmap_init(&l->groups, l->key);
     strmap_init(&l->site_rule_names, l->key);
     strmap_init(&l->ca_files, l->key);
+    strmap_init(&l->pin_phones, l->key);
     hostport_local_load(&l->local);
     return l;
 }
@@ -48,6 +49,8 @@ void loader_free(struct loader *l) {
     strmap_free(&l->groups);
     strmap_free(&l->site_rule_names);
     strmap_free(&l->ca_files);
+    strmap_free(&l->pin_phones);
+    free(l->pins);
     hostport_local_free(&l->local);
     vault_close(l->vault);
     free(l->profile_list);
@@ -118,6 +121,7 @@ static struct config *finish(struct loader *l) {
 void load_access(struct loader *l) {
     load_roles(l);
     load_vault(l);
+    load_pins(l);
     load_phones(l);
     load_site_rules(l);
     load_groups(l);

@@ -58,8 +58,10 @@ struct config_phone {
     bool pull_from_vault;        /* there, or it will be */
     bool login_required;         /* false: a phone that asks for no login is served all the same */
     enum phone_verify verify;
-    const uint8_t (*pins)[32]; /* SHA-256 of the SPKI */
-    size_t pin_count;
+    const uint8_t (*pins)[32];   /* SHA-256 of the SPKI */
+    size_t pin_count;            /* 0 with PHONE_VERIFY_PIN: none is in force, no phone is right */
+    const uint64_t *pin_until_s; /* for each pin; 0: no end. NULL: none has one */
+    bool pins_in_file;           /* in pins_file */
     struct str ca_file;
     struct str verify_name;           /* name the certificate must cover; empty: `host` */
     struct str realm;                 /* pinned realm of the phone's challenge (C14); empty: any */
@@ -147,6 +149,8 @@ struct config {
     struct config_asset_cache asset_cache;
     struct config_hardening hardening;
     struct config_vault vault;
+    struct str pins_file;   /* path, resolved; empty: there is none */
+    uint64_t pin_window_ms; /* how long an old pin counts beside a new one */
     struct config_provisioning provisioning;
     const struct config_phone *phones; /* phones[i] goes with policy.phones[i] */
     struct str profiles_dir;           /* path, resolved */

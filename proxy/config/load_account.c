@@ -22,6 +22,7 @@ struct tls_draft {
     size_t pin_count;
     struct str ca, name;
     int verify_none;
+    bool from_pins_file;
 };
 
 #define AT(field) offsetof(struct account_draft, field)
@@ -43,6 +44,7 @@ static const struct reader_key tls_keys[] = {
      .min = 1,
      .offset = AT(pins),
      .count_offset = AT(pin_count)},
+    {.name = "from_pins_file", .type = READER_BOOL, .offset = AT(from_pins_file)},
     {.name = "ca", .type = READER_STR, .offset = AT(ca)},
     {.name = "name", .type = READER_STR, .offset = AT(name)},
     {.name = "verify", .type = READER_WORD, .offset = AT(verify_none), .words = verify_words},
@@ -103,8 +105,8 @@ void load_account(struct loader *l, const config_setting_t *group,
         load_from_vault(l, reader_at(group, "from_vault"), place->phone, place->setting, account);
 }
 
-static void load_pins(struct loader *l, const config_setting_t *group,
-                      const struct tls_draft *draft, struct config_phone *phone) {
+static void load_own_pins(struct loader *l, const config_setting_t *group,
+                          const struct tls_draft *draft, struct config_phone *phone) {
     uint8_t(*pins)[32] = reader_alloc(&l->reader, draft->pin_count, sizeof(*pins));
     for (size_t i = 0; i < draft->pin_count; i++)
         if (!bytes_from_hex(draft->pins[i], pins[i], sizeof(pins[i])))
@@ -156,14 +158,19 @@ static void load_verify_name(struct loader *l, const config_setting_t *group,
     phone->verify_name = draft->name;
 }
 
-void load_phone_tls(struct loader *l, const config_setting_t *group, struct config_phone *phone) {
+void load_phone_tls(struct loader *l, const config_setting_t *group, struct str id,
+                    struct config_phone *phone) {
     struct tls_draft draft = {0};
     if (!reader_group(&l->reader, group, "tls", tls_keys, &draft)) return;
-    int ways = (draft.pin_count > 0) + (draft.ca.len > 0) + draft.verify_none;
+    int ways = (draft.pin_count > 0) + (draft.ca.len > 0) + draft.verify_none +
+               (draft.from_pins_file ? 1 : 0);
     if (ways != 1)
-        reader_error(&l->reader, group,
-                     "\"tls\" in phone needs exactly one of pin_sha256, ca and verify = \"none\"");
-    if (draft.pin_count > 0) load_pins(l, group, &draft, phone);
+        reader_error(
+            &l->reader, group,
+            "\"tls\" in phone needs exactly one of pin_sha256, from_pins_file, ca and verify = "
+            "\"none\"");
+    if (draft.pin_count > 0) load_own_pins(l, group, &draft, phone);
+    if (draft.from_pins_file) load_phone_pins(l, reader_at(group, "from_pins_file"), id, phone);
     if (draft.ca.len > 0) load_ca(l, group, &draft, phone);
     load_verify_name(l, group, &draft, phone);
     if (draft.verify_none != 0) phone->verify = PHONE_VERIFY_NONE;

@@ -135,11 +135,13 @@ static void load_tls(struct loader *l, const config_setting_t *group,
                      const struct phone_draft *draft, struct config_phone *phone) {
     const struct reader *r = &l->reader;
     if (draft->tls == NULL && phone->tls)
-        reader_error(r, group, "\"tls\" in phone is missing: pin_sha256, ca, or verify = \"none\"");
+        reader_error(
+            r, group,
+            "\"tls\" in phone is missing: pin_sha256, from_pins_file, ca, or verify = \"none\"");
     else if (draft->tls != NULL && !phone->tls && phone->host.len > 0)
         reader_error(r, draft->tls, "\"tls\" means nothing with an http:// url");
     else if (draft->tls != NULL)
-        load_phone_tls(l, draft->tls, phone);
+        load_phone_tls(l, draft->tls, draft->id, phone);
     if (draft->tls != NULL && phone->verify == PHONE_VERIFY_NONE)
         reader_warning(r, reader_at(draft->tls, "verify"),
                        "phone \"%s\" is not verified: anybody on the way can pose as it",

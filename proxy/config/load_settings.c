@@ -149,6 +149,8 @@ static const struct reader_key root_keys[] = {
     STRING("profiles_dir", true, profiles_dir),
     STRING("state_dir", false, state_dir),
     STRING("nonce_key_file", false, nonce_key_file),
+    STRING("pins_file", false, pins_file),
+    NUMBER("pin_window_s", READER_SECONDS, pin_window_ms, 0, SESSION_MAX_S, 7 * 86400),
     NUMBER("session_max_s", READER_SECONDS, policy.signing_in.session.max_ms, 0, SESSION_MAX_S, 0),
     NUMBER("session_idle_s", READER_SECONDS, policy.signing_in.session.idle_ms, 0, SESSION_MAX_S,
            0),
@@ -318,6 +320,7 @@ static void resolve_paths(struct loader *l) {
     draft->profiles_dir = path_of(l, l->root, "profiles_dir", draft->profiles_dir);
     config->state_dir = path_of(l, l->root, "state_dir", draft->state_dir);
     if (config->state_dir.len == 0) config->state_dir = state_from_environment(l);
+    config->pins_file = path_of(l, l->root, "pins_file", draft->pins_file);
     config->nonce_key_file = path_of(l, l->root, "nonce_key_file", draft->nonce_key_file);
     config->access_log.file = draft->access_log_file;
     if (!str_equal(draft->access_log_file, STR("-")))

@@ -9,6 +9,7 @@
 
 #include "proxy/config/config.h"
 #include "proxy/config/hostport.h"
+#include "proxy/config/pins.h"
 #include "proxy/config/reader.h"
 #include "proxy/config/strmap.h"
 
@@ -31,7 +32,7 @@ struct draft {
     size_t https_listen_count, http_listen_count, proxy_protocol_count, host_count, algorithm_count;
     struct str realm, certificate, key, status_listen, users_file, users_dir, profiles_dir,
         state_dir, nonce_key_file, access_log_file, vault_file, vault_key_file,
-        vault_key_credential, vault_passphrase_file;
+        vault_key_credential, vault_passphrase_file, pins_file;
     int access_log_format;
     uint64_t nonce_lifetime_ms;
     const config_setting_t *phones, *grants, *users, *roles, *groups, *rules;
@@ -60,6 +61,12 @@ struct loaded_group {
     bool used; /* a grant names it */
 };
 
+/* A line of the pins file. */
+struct loaded_pin {
+    struct pin_line pin;
+    struct loaded_pin *next; /* of the same phone */
+};
+
 struct loader {
     struct snapshot *snapshot;
     struct problems problems;
@@ -85,7 +92,10 @@ struct loader {
     struct strmap groups;          /* value is the index below */
     struct loaded_group *group_list;
     struct strmap ca_files;
-    struct vault *vault; /* NULL: none, or it cannot be read */
+    struct loaded_pin **pins;
+    size_t pin_count, pin_room;
+    struct strmap pin_phones; /* value is the index of the first one above */
+    struct vault *vault;      /* NULL: none, or it cannot be read */
 };
 
 struct loader *loader_new(void);
@@ -208,7 +218,12 @@ void load_account(struct loader *l, const config_setting_t *group,
 /* model and audit of a phone. */
 void load_device(const struct reader *r, const config_setting_t *group, struct str model,
                  const config_setting_t *audit, struct config_phone *phone);
-void load_phone_tls(struct loader *l, const config_setting_t *group, struct config_phone *phone);
+void load_phone_tls(struct loader *l, const config_setting_t *group, struct str id,
+                    struct config_phone *phone);
+/* pins: the pins file, before the phones; then those of phone `id`. */
+void load_pins(struct loader *l);
+void load_phone_pins(struct loader *l, const config_setting_t *at, struct str id,
+                     struct config_phone *phone);
 
 /* Add a normalised host that must be nobody else's; an empty str where it is refused. */
 struct str load_host(struct loader *l, const config_setting_t *at, struct str text);

@@ -47,7 +47,8 @@ static bool fingerprint(struct phone *phone, const struct config_phone *cfg) {
                           (uint64_t)ca.st_mtime,
                           (uint64_t)ca.st_size,
                           cfg->pin_count,
-                          cfg->candidate_after_ms};
+                          cfg->candidate_after_ms,
+                          cfg->pin_until_s != NULL};
     /* Lengths stand between the texts, so that no two settings have the same octets. */
     struct str texts[] = {cfg->policy->id,
                           cfg->authority,
@@ -62,14 +63,16 @@ static bool fingerprint(struct phone *phone, const struct config_phone *cfg) {
                           cfg->realm,
                           form_digest(cfg)};
     uint64_t lengths[ARRAY_LEN(texts)];
-    struct str parts[2 + 1 + ARRAY_LEN(texts)];
+    struct str parts[2 + 2 + ARRAY_LEN(texts)];
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         lengths[i] = texts[i].len;
-        parts[3 + i] = texts[i];
+        parts[4 + i] = texts[i];
     }
     parts[0] = (struct str){(const char *)numbers, sizeof(numbers)};
     parts[1] = (struct str){(const char *)lengths, sizeof(lengths)};
     parts[2] = (struct str){(const char *)cfg->pins, cfg->pin_count * 32};
+    parts[3] = (struct str){(const char *)cfg->pin_until_s,
+                            cfg->pin_until_s == NULL ? 0 : cfg->pin_count * sizeof(uint64_t)};
     struct hasher *hasher = hasher_new();
     bool done = hash_parts(hasher, HASH_SHA256, parts, ARRAY_LEN(parts), phone->fingerprint);
     hasher_free(hasher);
@@ -77,9 +80,15 @@ static bool fingerprint(struct phone *phone, const struct config_phone *cfg) {
 }
 
 static struct phone_tls *make_tls(const struct config_phone *cfg, char *error, size_t error_len) {
+    /* In the place of a pin that nobody gave: no key has this hash. */
+    static const uint8_t none[1][32] = {{0}};
+    const bool lacks_pin = cfg->verify == PHONE_VERIFY_PIN && cfg->pin_count == 0;
     struct phone_tls_settings settings = {
-        .pins = cfg->pins,
-        .pin_count = cfg->verify == PHONE_VERIFY_PIN ? cfg->pin_count : 0,
+        .pins = lacks_pin ? none : cfg->pins,
+        .pin_until_s = lacks_pin ? NULL : cfg->pin_until_s,
+        .pin_count = cfg->verify != PHONE_VERIFY_PIN ? 0
+                     : lacks_pin                     ? 1
+                                                     : cfg->pin_count,
         .ca_file = cfg->verify == PHONE_VERIFY_CA ? cfg->ca_file.ptr : NULL,
         .name = cfg->verify_name.len > 0 ? cfg->verify_name : cfg->host,
         .verify_none = cfg->verify == PHONE_VERIFY_NONE,

@@ -129,6 +129,8 @@ struct phone {
     size_t background_queued, background_in_flight;
     struct phone_conn *idle; /* newest first, of all workers */
     struct phone_trait traits[PHONE_TRAITS];
+    bool wrong_key; /* the last one it showed is none of its pins: this one */
+    uint8_t wrong_pin[32];
 };
 
 /* What a phone of this configuration would be; NULL with one line in `error`. */
@@ -146,6 +148,12 @@ void phone_note_change(struct phone *phone);
 uint64_t phone_generation(const struct phone *phone);
 /* What the phone shows of itself now; another one than last time is a change. */
 void phone_note_trait(struct phone *phone, enum phone_trait_kind kind, struct str value);
+
+/* It showed a key that is none of its pins, or one that is. True where that is news: the other of
+ * both before, or another wrong key. */
+MUST_USE bool phone_note_wrong_key(struct phone *phone, const uint8_t pin[32]);
+MUST_USE bool phone_note_right_key(struct phone *phone);
+bool phone_shows_wrong_key(struct phone *phone);
 
 /* The same settings in every respect, but for the queue? */
 bool phone_same(const struct phone *phone, const struct phone *other);

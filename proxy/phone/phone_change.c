@@ -24,3 +24,27 @@ void phone_note_trait(struct phone *phone, enum phone_trait_kind kind, struct st
     pthread_mutex_unlock(&phone->lock);
     if (changed) phone_note_change(phone);
 }
+
+bool phone_note_wrong_key(struct phone *phone, const uint8_t pin[32]) {
+    pthread_mutex_lock(&phone->lock);
+    bool news = !phone->wrong_key || memcmp(phone->wrong_pin, pin, sizeof(phone->wrong_pin)) != 0;
+    phone->wrong_key = true;
+    memcpy(phone->wrong_pin, pin, sizeof(phone->wrong_pin));
+    pthread_mutex_unlock(&phone->lock);
+    return news;
+}
+
+bool phone_note_right_key(struct phone *phone) {
+    pthread_mutex_lock(&phone->lock);
+    bool news = phone->wrong_key;
+    phone->wrong_key = false;
+    pthread_mutex_unlock(&phone->lock);
+    return news;
+}
+
+bool phone_shows_wrong_key(struct phone *phone) {
+    pthread_mutex_lock(&phone->lock);
+    bool wrong = phone->wrong_key;
+    pthread_mutex_unlock(&phone->lock);
+    return wrong;
+}

@@ -246,9 +246,10 @@ static void on_writable(struct stream *s) {
 
 /* ---- ends ---- */
 
-static const char *handshake_reason(const struct phone_conn *c) {
+static const char *handshake_reason(struct phone_conn *c) {
     const char *refusal = c->stream.ssl != NULL ? phone_tls_refusal(c->stream.ssl) : NULL;
     if (refusal == NULL) return "phone_tls_failed";
+    pc_note_key(c, refusal);
     if (strcmp(refusal, "pin_mismatch") == 0) return "phone_pin_mismatch";
     if (strcmp(refusal, "name_mismatch") == 0) return "phone_name_mismatch";
     if (strcmp(refusal, "expired") == 0) return "phone_certificate_expired";
@@ -297,9 +298,7 @@ void pc_open(struct phone_conn *c) {
 
 static void on_open(struct stream *s) {
     struct phone_conn *c = of(s);
-    uint8_t pin[32];
-    if (s->ssl != NULL && phone_tls_seen_pin(s->ssl, pin))
-        phone_note_trait(c->phone, PHONE_TRAIT_KEY, (struct str){(const char *)pin, sizeof(pin)});
+    pc_note_key(c, NULL);
     pc_open(c);
 }
 

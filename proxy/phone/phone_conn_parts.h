@@ -13,6 +13,9 @@ void pc_fail(struct phone_conn *c, const char *reason);
 void pc_open(struct phone_conn *c);
 /* Free the memory once the handles are closed and no callback is due. */
 void pc_free_when_alone(struct phone_conn *c);
+/* The key that the phone showed in its handshake, and why that was refused (NULL: it was not): a
+ * change is told once, and stops this phone alone. */
+void pc_note_key(struct phone_conn *c, const char *refusal);
 /* Out of the phone's list of idle connections, if it is there. */
 void pc_idle_remove(struct phone_conn *c);
 
