@@ -85,6 +85,7 @@ static int import(const struct config *config, const struct options *options, co
         .config = config,
         .login_user = options->user != NULL ? options->user : LOGIN_USER,
         .domain = str_of(options->domain),
+        .has_vault = config->vault.file.len > 0,
         .report = on_problem,
         .report_user = (void *)(uintptr_t)path,
     };

@@ -1,7 +1,7 @@
 /* The group "provisioning": phones fetch their settings from the gate, each its own. */
 #include <openssl/prov_ssl.h>
 #include <stdio.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "certs/phone_client.h"
 #include "policy/base/bytes.h"
@@ -151,16 +151,13 @@ static size_t make_users(struct loader *l) {
 static void check_directory(struct loader *l, const config_setting_t *group) {
     struct str path = l->snapshot->config.provisioning.directory;
     const config_setting_t *at = reader_at(group, "directory");
-    struct stat st;
+    char error[160];
     if (path.len == 0) return; /* reported as missing */
-    if (stat(path.ptr, &st) != 0)
+    if (access(path.ptr, F_OK) != 0)
         reader_warning(&l->reader, at, "%s is not there yet: phonegate harden --provision makes it",
                        path.ptr);
-    else if (!S_ISDIR(st.st_mode))
-        reader_error(&l->reader, at, "%s is not a directory", path.ptr);
-    else if ((st.st_mode & 077) != 0)
-        reader_error(&l->reader, at, "others can enter %s (mode %04o): chmod 700", path.ptr,
-                     (unsigned)st.st_mode & 07777U);
+    else if (!textfile_directory_is_private(path.ptr, error, sizeof(error)))
+        reader_error(&l->reader, at, "%s: %s", path.ptr, error);
 }
 
 static void check_identity(struct loader *l, const config_setting_t *group) {

@@ -135,3 +135,18 @@ bool textfile_password(const struct textfile *file, struct str *password, char *
     *password = line;
     return problem == NULL;
 }
+
+bool textfile_directory_is_private(const char *path, char *error, size_t error_len) {
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        snprintf(error, error_len, "%s", strerror(errno));
+    } else if (!S_ISDIR(st.st_mode)) {
+        snprintf(error, error_len, "not a directory");
+    } else if ((st.st_mode & S_IXOTH) != 0) {
+        snprintf(error, error_len, "others can enter it (mode %04o): chmod 700",
+                 (unsigned)st.st_mode & 07777U);
+    } else {
+        return mode_is_private(&st, TEXTFILE_SECRET, error, error_len);
+    }
+    return false;
+}

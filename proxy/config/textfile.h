@@ -28,6 +28,9 @@ void textfile_free(struct textfile *file);
 /* Only the judgement of TEXTFILE_SECRET, for files that somebody else reads. */
 MUST_USE bool textfile_is_private(const char *path, char *error, size_t error_len);
 
+/* The same for a directory: others may not enter or list it either. */
+MUST_USE bool textfile_directory_is_private(const char *path, char *error, size_t error_len);
+
 /* The one line of a password file: its LF or CRLF removed, blanks kept. False with the reason in
  * `error` when it is empty, has a second line or holds a control octet. */
 MUST_USE bool textfile_password(const struct textfile *file, struct str *password, char *error,
