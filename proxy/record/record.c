@@ -5,7 +5,8 @@
 
 #include "policy/base/bytes.h"
 
-#define RECORD_MAX 131072 /* every field at its longest, each octet escaped to six */
+#define RECORD_USUAL 2048
+#define RECORD_MAX   131072 /* every field at its longest, each octet escaped to six */
 /* What a stranger can put into one field. */
 #define TEXT_MAX    512
 #define KEYS_MAX    32
@@ -205,34 +206,50 @@ static void put_request(struct outbuf *out, const struct record *r) {
     outbuf_put(out, STR("true"));
 }
 
-void record_write(struct access_log *log, const struct record *r) {
+static void compose(struct outbuf *out, const struct record *r) {
+    put_time(out);
+    put_str(out, "event", str_of(r->event));
+    put_str(out, "outcome", str_of(r->outcome));
+    put_str(out, "reason", str_of(r->reason));
+    put_str(out, "src_ip", r->src_ip);
+    put_num(out, "src_port", r->src_port);
+    put_num(out, "conn_id", (int64_t)r->conn_id);
+    if (r->request_id > 0) put_num(out, "req_id", (int64_t)r->request_id);
+    put_str(out, "tls_version", str_of(r->tls_version));
+    put_str(out, "tls_cipher", str_of(r->tls_cipher));
+    if (r->decision != NULL) put_decision(out, r);
+    put_str(out, "phone_addr", r->phone_addr);
+    put_str(out, "upstream_account", r->phone_account);
+    if (r->view != NULL) put_request(out, r);
+    put_str(out, "policy_version", r->policy_version);
+    if (r->status > 0) put_num(out, "status", r->status);
+    if (r->phone_status > 0) put_num(out, "upstream_status", r->phone_status);
+    put_str(out, "cache", str_of(r->cache));
+    put_num(out, "bytes_in", (int64_t)r->bytes_in);
+    put_num(out, "bytes_out", (int64_t)r->bytes_out);
+    put_num(out, "dur_ms", r->total_ms);
+    put_num(out, "queue_ms", r->queue_ms);
+    put_num(out, "connect_ms", r->connect_ms);
+    put_num(out, "first_byte_ms", r->first_byte_ms);
+    outbuf_char(out, '}');
+}
+
+/* Apart, because so large a frame costs at each call, used or not. */
+__attribute__((noinline)) static void write_long(struct access_log *log, const struct record *r) {
     char memory[RECORD_MAX];
     struct outbuf out;
-    outbuf_init(&out, memory, sizeof(memory) - 1);
-    put_time(&out);
-    put_str(&out, "event", str_of(r->event));
-    put_str(&out, "outcome", str_of(r->outcome));
-    put_str(&out, "reason", str_of(r->reason));
-    put_str(&out, "src_ip", r->src_ip);
-    put_num(&out, "src_port", r->src_port);
-    put_num(&out, "conn_id", (int64_t)r->conn_id);
-    if (r->request_id > 0) put_num(&out, "req_id", (int64_t)r->request_id);
-    put_str(&out, "tls_version", str_of(r->tls_version));
-    put_str(&out, "tls_cipher", str_of(r->tls_cipher));
-    if (r->decision != NULL) put_decision(&out, r);
-    put_str(&out, "phone_addr", r->phone_addr);
-    put_str(&out, "upstream_account", r->phone_account);
-    if (r->view != NULL) put_request(&out, r);
-    put_str(&out, "policy_version", r->policy_version);
-    if (r->status > 0) put_num(&out, "status", r->status);
-    if (r->phone_status > 0) put_num(&out, "upstream_status", r->phone_status);
-    put_str(&out, "cache", str_of(r->cache));
-    put_num(&out, "bytes_in", (int64_t)r->bytes_in);
-    put_num(&out, "bytes_out", (int64_t)r->bytes_out);
-    put_num(&out, "dur_ms", r->total_ms);
-    put_num(&out, "queue_ms", r->queue_ms);
-    put_num(&out, "connect_ms", r->connect_ms);
-    put_num(&out, "first_byte_ms", r->first_byte_ms);
-    outbuf_char(&out, '}');
+    outbuf_init(&out, memory, sizeof(memory));
+    compose(&out, r);
     access_log_add(log, outbuf_str(&out));
+}
+
+void record_write(struct access_log *log, const struct record *r) {
+    char memory[RECORD_USUAL];
+    struct outbuf out;
+    outbuf_init(&out, memory, sizeof(memory));
+    compose(&out, r);
+    if (out.full)
+        write_long(log, r);
+    else
+        access_log_add(log, outbuf_str(&out));
 }

@@ -216,6 +216,25 @@ static void a_query_is_recorded_in_part(void **state) {
     json_decref(r);
 }
 
+/* Longer than a record usually is: no less of it arrives. */
+static void a_long_record_is_whole(void **state) {
+    struct bench *b = *state;
+    char query[32 * 3];
+    struct outbuf out;
+    outbuf_init(&out, query, sizeof(query));
+    for (unsigned i = 0; i < 32; i++) outbuf_put(&out, STR("n\x01&"));
+    char path[512];
+    memset(path, '\x02', sizeof(path));
+    b->decision.path.decoded = (struct str){path, sizeof(path)};
+    b->view.query = outbuf_str(&out);
+    json_t *r = written(b);
+    assert_true(strlen(b->line) > 3000);
+    assert_int_equal(json_array_size(json_object_get(r, "query_keys")), 32);
+    assert_int_equal(strlen(text_of(r, "path")), sizeof(path));
+    assert_true(has(r, "bytes_out"));
+    json_decref(r);
+}
+
 /* People type passwords into name fields. */
 static void an_unknown_name_is_hashed(void **state) {
     struct bench *b = *state;
@@ -284,10 +303,15 @@ static void any_octet_anywhere_is_readable(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_request_of_a_known_person),    TEST(a_request_that_another_site_forged),
-        TEST(a_connection_without_a_request), TEST(names_of_parameters_but_no_values),
-        TEST(typed_keys_do_not_show),         TEST(a_query_is_recorded_in_part),
-        TEST(an_unknown_name_is_hashed),      TEST(a_known_name_is_shown_apart_from_a_proven_one),
+        TEST(a_request_of_a_known_person),
+        TEST(a_request_that_another_site_forged),
+        TEST(a_connection_without_a_request),
+        TEST(names_of_parameters_but_no_values),
+        TEST(typed_keys_do_not_show),
+        TEST(a_query_is_recorded_in_part),
+        TEST(a_long_record_is_whole),
+        TEST(an_unknown_name_is_hashed),
+        TEST(a_known_name_is_shown_apart_from_a_proven_one),
         TEST(any_octet_anywhere_is_readable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
