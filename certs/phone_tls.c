@@ -220,6 +220,7 @@ static void harden(SSL_CTX *ctx) {
                                    SSL_OP_NO_EXTENDED_MASTER_SECRET | SSL_OP_NO_TLSv1_2 |
                                    SSL_OP_NO_TLSv1_3 | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    /* Whoever uses a connection may switch RELEASE_BUFFERS off while it is busy. */
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     ENSURE(SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1);
     ENSURE(SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1);

@@ -41,7 +41,9 @@ static void give_buffer(struct conn *c) {
 static void cool_down(struct conn *c) {
     give_buffer(c);
     arena_release(&c->arena);
+    stream_cool(&c->stream);
     c->cold = true;
+    c->worker->cooled++;
 }
 
 /* Put octets behind those that wait. A head being read stays where it is: the view points into it.
@@ -167,6 +169,7 @@ static bool read_head(struct conn *c) {
     switch (http_scan_request(&c->scan, (struct str){c->in, c->in_len}, &limits, &end, &refusal)) {
     case HTTP_HEAD_MORE:
         if (c->state == CONN_IDLE) set_deadline(c, l->header_ms);
+        if (c->state == CONN_IDLE) stream_cool(&c->stream); /* it may take its time */
         c->state = CONN_HEAD;
         return false;
     case HTTP_HEAD_BAD:
@@ -326,6 +329,7 @@ static void check_busy(struct conn *c) {
         conn_abort(c, "client_stalled");
         return;
     }
+    stream_cool_if_quiet(&c->stream);
     exchange_check(c->x);
     conn_advance(c);
 }

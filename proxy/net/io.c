@@ -22,11 +22,22 @@ void io_flush(struct io *io) {
     while (io->soon_first != NULL) stream_flush(io->soon_first);
 }
 
+void io_tidy(struct io *io) {
+    for (; io->spare_low > 0; io->spare_low--) {
+        struct io_buf *buf = io->spare;
+        io->spare = buf->next;
+        io->spare_count--;
+        free(buf);
+    }
+    io->spare_low = io->spare_count;
+}
+
 struct io_buf *io_take(struct io *io) {
     struct io_buf *buf = io->spare;
     if (buf != NULL) {
         io->spare = buf->next;
         io->spare_count--;
+        if (io->spare_count < io->spare_low) io->spare_low = io->spare_count;
     } else {
         buf = malloc(sizeof(*buf));
         ENSURE(buf != NULL);

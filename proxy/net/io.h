@@ -16,6 +16,8 @@
 #define IO_BUF_SIZE 17408
 /* Buffers kept for reuse: about 4 MiB. */
 #define IO_SPARE_MAX 256
+/* TLS connections that keep their record buffers of 33 KiB at the same time: about 8 MiB. */
+#define IO_WARM_MAX 256
 
 struct io_buf {
     struct io_buf *next;
@@ -32,6 +34,8 @@ struct io {
     char *read_buffer;      /* IO_READ_SIZE octets, owned */
     struct io_buf *spare;   /* free list, owned */
     size_t spare_count;
+    size_t spare_low;                      /* the fewest since io_tidy */
+    size_t warm_count;                     /* TLS connections that keep their buffers */
     struct stream *soon_first, *soon_last; /* their octets leave at io_flush */
 };
 
@@ -40,6 +44,9 @@ void io_deinit(struct io *io);
 
 /* Send what stream_flush_soon has left for later. Called before the loop sleeps. */
 void io_flush(struct io *io);
+
+/* Free the buffers that nobody has needed since the last call. */
+void io_tidy(struct io *io);
 
 /* An empty buffer; never NULL. Give it back with io_give. */
 struct io_buf *io_take(struct io *io);

@@ -38,6 +38,7 @@ static void soon_remove(struct stream *s) {
 void stream_close(struct stream *s) {
     if (s->state == STREAM_CLOSED) return;
     soon_remove(s);
+    stream_leave_warm(s);
     s->state = STREAM_CLOSED;
     s->closes_left = 2;
     uv_close((uv_handle_t *)&s->tcp, on_handle_closed);
@@ -168,6 +169,7 @@ void stream_feed(struct stream *s, struct str octets) {
         return;
     }
     s->feeding = true;
+    s->stirred = true;
     s->cipher = octets;
     if (s->ssl == NULL) feed_clear(s);
     if (s->ssl != NULL && s->state != STREAM_CLOSED) {
@@ -240,6 +242,7 @@ static void bind_tls(struct stream *s, SSL *ssl) {
 void stream_adopt(struct stream *s, SSL *ssl) {
     if (ssl == NULL) return;
     bind_tls(s, ssl);
+    SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS); /* it may have been busy on another worker */
     s->state = STREAM_OPEN;
 }
 
@@ -268,6 +271,8 @@ void stream_write(struct stream *s, struct str data) {
         return;
     }
     size_t written;
+    s->stirred = true;
+    if (!s->warm) stream_warm_up(s);
     forget_errors();
     /* The BIO takes everything, so only a broken connection object can fail here; the read side
      * reports it. */

@@ -21,6 +21,9 @@
 /* Up to so many octets wait for the end of the loop's round; more would only drive each other out
  * of the processor's cache. */
 #define STREAM_SOON_MAX 4096
+/* A TLS connection keeps its record buffers from this write on: not one that gets a challenge, an
+ * answer and is left alone. */
+#define STREAM_WARM_WRITES 3
 /* After the last answer, how long we wait for the other side's FIN, throwing away what it sends. */
 #define STREAM_LINGER_MS 2000
 /* How long the last answer itself may take to be taken. */
@@ -72,8 +75,11 @@ struct stream {
     bool ended;   /* on_end was given */
     bool writing; /* a uv_write is under way */
     bool was_full;
-    bool broken;                         /* a write failed: the next flush reports it */
-    unsigned closes_left;                /* handles whose close callback has not come */
+    unsigned writes;      /* since stream_cool */
+    bool warm;            /* TLS keeps its buffers from record to record */
+    bool stirred;         /* octets came or went since stream_cool_if_quiet was asked */
+    bool broken;          /* a write failed: the next flush reports it */
+    unsigned closes_left; /* handles whose close callback has not come */
     struct io_buf *out_first, *out_last; /* not yet given to the kernel */
     struct io_buf *flight;               /* belongs to the uv_write under way */
     size_t unsent;                       /* octets in out_* */
@@ -114,6 +120,11 @@ void stream_flush_soon(struct stream *s);
 bool stream_is_full(const struct stream *s);
 /* Octets that the kernel has not taken yet. */
 size_t stream_unsent(const struct stream *s);
+
+/* Give back the record buffers that a busy TLS connection keeps; the second only where nothing has
+ * come or gone since it was last asked. */
+void stream_cool(struct stream *s);
+void stream_cool_if_quiet(struct stream *s);
 
 /* Write what is queued, say goodbye properly, close. No callback but on_closed comes any more. */
 void stream_finish(struct stream *s);

@@ -26,6 +26,8 @@
 #define PHONE_BACKGROUND_MAX 4
 /* An unused connection is closed after this long; phones have few of them. */
 #define PHONE_IDLE_MS 30000
+/* A connection idle for this long gives its buffers back. */
+#define PHONE_COLD_MS 1000
 /* A nonce left over by a connection that the phone closed politely is tried again this long. */
 #define PHONE_SPARE_NONCE_MS 60000
 

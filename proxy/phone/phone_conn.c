@@ -311,9 +311,15 @@ static const struct stream_ops stream_ops = {
     .on_closed = on_closed,
 };
 
-static void on_idle_too_long(struct timed *timed) {
+static void on_idle(struct timed *timed) {
     struct phone_conn *c = container_of(timed, struct phone_conn, timed);
-    if (c->user == NULL) phone_conn_drop(c);
+    if (c->user != NULL) return;
+    if (worker_now(c->worker) >= c->idle_until_ms) {
+        phone_conn_drop(c);
+        return;
+    }
+    stream_cool(&c->stream);
+    timed->deadline_ms = c->idle_until_ms;
 }
 
 struct phone_conn *phone_conn_new(struct worker *w, struct phone *phone,
@@ -328,7 +334,7 @@ struct phone_conn *phone_conn_new(struct worker *w, struct phone *phone,
     http_scan_init(&c->scan);
     int rc = stream_init(&c->stream, &w->io, &stream_ops);
     ENSURE(rc == 0);
-    timed_start(w, &c->timed, on_idle_too_long);
+    timed_start(w, &c->timed, on_idle);
     w->live++;
     atomic_fetch_add(&w->shared->phone_conns, 1);
     return c;

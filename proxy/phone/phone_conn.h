@@ -69,7 +69,7 @@ struct phone_conn {
     bool got_octets; /* of the answer under way */
     bool polite; /* its nonces may outlive it: the phone announced the close, or we close a sound
                     connection */
-    uint64_t idle_since_ms;
+    uint64_t idle_since_ms, idle_until_ms;
     struct phone_login_memory logins[PHONE_ACCOUNTS];
     struct phone_conn *moves_to; /* being given to another worker: see phone_move.h */
     int parcel_fd;               /* and what arrives there; -1: none */

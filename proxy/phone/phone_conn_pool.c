@@ -83,7 +83,9 @@ void phone_conn_give(struct phone_conn *c) {
     }
     c->idle_since_ms = worker_now(c->worker);
     uint64_t idle_ms = c->worker->phone_idle_ms;
-    c->timed.deadline_ms = c->idle_since_ms + (idle_ms > 0 ? idle_ms : PHONE_IDLE_MS);
+    idle_ms = idle_ms > 0 ? idle_ms : PHONE_IDLE_MS;
+    c->idle_until_ms = c->idle_since_ms + idle_ms;
+    c->timed.deadline_ms = c->idle_since_ms + (idle_ms < PHONE_COLD_MS ? idle_ms : PHONE_COLD_MS);
     pthread_mutex_lock(&c->phone->lock);
     c->idle_next = c->phone->idle;
     c->phone->idle = c;

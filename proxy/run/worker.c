@@ -1,5 +1,6 @@
 #include "proxy/run/worker.h"
 
+#include <malloc.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,22 @@ static void ring_insert(struct timed *timed, struct timed *before) {
     timed->prev = before->prev;
     timed->prev->next = timed;
     before->prev = timed;
+}
+
+/* Connections that fall quiet leave holes between those that stay; malloc by itself gives back only
+ * what lies at the end. Never more than a two-hundredth of the time. */
+static void trim_memory(struct worker *w) {
+    w->cooled = 0;
+    uint64_t began_ns = uv_hrtime();
+    malloc_trim(0);
+    w->tidy_ms += 200 * (uv_hrtime() - began_ns) / 1000000;
+}
+
+static void tidy_memory(struct worker *w) {
+    if (worker_now(w) < w->tidy_ms) return;
+    w->tidy_ms = worker_now(w) + WORKER_TIDY_MS;
+    io_tidy(&w->io);
+    if (w->cooled >= WORKER_TRIM_MIN) trim_memory(w);
 }
 
 static void on_tick(uv_timer_t *timer) {
@@ -32,6 +49,7 @@ static void on_tick(uv_timer_t *timer) {
         timed = next;
     }
     if (!access_log_healthy(w->shared->log)) access_log_flush(w->shared->log);
+    tidy_memory(w);
 }
 
 void worker_bury(struct worker *w, struct grave *grave) {

@@ -25,6 +25,10 @@ struct conn;
 
 /* How often deadlines are looked at: no time-out is kept more exactly than this. */
 #define WORKER_TICK_MS 100
+/* How often memory that nobody needs any more is given back: spare buffers, and what lies free
+ * between others once so many connections have fallen quiet. */
+#define WORKER_TIDY_MS  1000
+#define WORKER_TRIM_MIN 64
 
 /* Why a connection had to make place for another one. */
 enum shed_why { SHED_TOTAL, SHED_ADDRESS, SHED_HANDSHAKE, SHED_DESCRIPTORS, SHED_WHYS };
@@ -109,6 +113,8 @@ struct worker {
     size_t collecting;      /* octets of request bodies held in memory */
     struct head_buf *heads; /* buffers for heads that no connection uses just now */
     size_t head_count;
+    size_t cooled;    /* connections that fell quiet since memory was last trimmed */
+    uint64_t tidy_ms; /* loop time of the next tidying */
     uint8_t random[1024];
     size_t random_left;
     char date[32]; /* IMF-fixdate of date_s */

@@ -69,6 +69,19 @@ def test_C07_preemptive_a_single_401_in_a_long_life(new_gate, new_phone, sign_in
     assert len(numbers) == 40
 
 
+def test_a_quiet_moment_changes_nothing(new_gate, new_phone, sign_in):
+    """After a second both connections give their buffers back; then they go on."""
+    phone = new_phone()
+    gate = new_gate({"101": phone})
+    alice = sign_in(gate, "alice")
+    for _ in range(3):
+        assert alice.get("/phone/101/index.htm").status == 200
+        assert alice.get("/phone/101/index.htm").status == 200
+        time.sleep(1.3)
+    assert phone.counters()["connections"] == 1
+    assert len({record["conn_id"] for record in gate.records() if record.get("user")}) == 1
+
+
 def test_C05_R20_nc_rises_by_one_over_parallel_people(new_gate, new_phone):
     phone = new_phone(strict_nc=True)
     gate = new_gate({"101": phone})
