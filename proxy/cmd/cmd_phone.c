@@ -86,6 +86,7 @@ static int import(const struct config *config, const struct options *options, co
         .login_user = options->user != NULL ? options->user : LOGIN_USER,
         .domain = str_of(options->domain),
         .has_vault = config->vault.file.len > 0,
+        .has_pins = config->pins_file.len > 0,
         .report = on_problem,
         .report_user = (void *)(uintptr_t)path,
     };

@@ -103,12 +103,11 @@ static void put_phone(struct importing *im, const struct import_phone *phone, bo
     put_key(im, "password_file", phone->password_file);
     if (phone->password_file.len == 0) put(im, STR(" from_vault = true;"));
     put(im, STR(" };\n"));
-    if (phone->pin.len > 0 || phone->ca.len > 0) {
-        put(im, STR("  tls: {"));
-        put_key(im, "pin_sha256", phone->pin);
-        put_key(im, "ca", phone->ca);
-        put(im, STR(" };\n"));
-    }
+    put(im, STR("  tls: {"));
+    put_key(im, "pin_sha256", phone->pin);
+    put_key(im, "ca", phone->ca);
+    if (phone->pin.len == 0 && phone->ca.len == 0) put(im, STR(" from_pins_file = true;"));
+    put(im, STR(" };\n"));
     put(im, phone->wui ? STR("}") : STR("  wui = false;\n}"));
 }
 

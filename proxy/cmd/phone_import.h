@@ -21,6 +21,7 @@ struct phone_import {
     const char *login_user;      /* where the table names none */
     struct str domain;           /* hosts of phones without one are ID.DOMAIN; empty: none */
     bool has_vault;              /* passwords may come from it */
+    bool has_pins;               /* pins may come from the pins_file */
     phone_import_report *report;
     void *report_user;
     size_t phones, problems; /* out */

@@ -161,8 +161,10 @@ static void read_proof(struct importing *im, struct str pin, struct str ca,
     uint8_t bytes[32];
     if (pin.len > 0 && !bytes_from_hex(pin, bytes, sizeof(bytes)))
         import_problem(im, "a pin is the SHA-256 of the phone's public key: 64 hexadecimal digits");
-    if ((pin.len > 0) == (ca.len > 0))
-        import_problem(im, "a phone proves itself by a pin or by a ca: name one of them");
+    if (pin.len > 0 && ca.len > 0) import_problem(im, "a phone has a pin or a ca, not both");
+    if (pin.len == 0 && ca.len == 0 && !im->in->has_pins)
+        import_problem(im, "the phone proves itself by nothing: name a pin or a ca, or a pins_file "
+                           "in the configuration");
     phone->pin = pin;
     phone->ca = read_text(im, ca, PATH_LEN_MAX, "ca");
 }

@@ -103,7 +103,7 @@ def test_every_problem_of_every_row_in_one_run(cfg):
         '9: name is not UTF-8, longer than 128, or holds a control character',
         '11: the MAC is missing', '11: the address is missing', '11: the profile is missing',
         '11: there is no password: name a password_file, or a vault in the configuration',
-        '11: a phone proves itself by a pin or by a ca: name one of them',
+        '11: the phone proves itself by nothing: name a pin or a ca, or a pins_file in the configuration',
         '12: 7 fields, but the first line has 6',
         '13: the address 127.0.0.1:8443 is the gate\'s own',
         '14: name is not UTF-8, longer than 128, or holds a control character',
@@ -143,6 +143,24 @@ def test_ids_hosts_and_the_portal_belong_to_one(cfg):
         '6: "a/b" is no id: letters, digits, . _ -, no dot first, at most 64',
         '6: "x y" is no host name',
     ]]
+
+
+def test_vault_and_pins_file_take_the_place_of_columns(cfg):
+    cfg.change('state_dir = "state";', 'state_dir = "state"; pins_file = "pins";\n'
+               'vault: { file = "vault"; key_file = "vault.key"; };')
+    assert cfg.run("secret", "init", "-c", "phonegate.cfg").returncode == 0
+    table(cfg, "00:04:13:a1:b2:c3;192.0.2.1;Reception;model\n", "mac;address;name;profile\n")
+    done = run(cfg, "--output", "more.cfg", "--domain", "phones.example.com", "--user", "web")
+    assert done.returncode == 0, done.stderr
+    assert (cfg.path / "more.cfg").read_text() == (
+        '{ id = "000413a1b2c3"; name = "Reception"; mac = "000413A1B2C3";\n'
+        '  url = "https://192.0.2.1"; profile = "model"; host = "000413a1b2c3.phones.example.com";\n'
+        '  login: { user = "web"; from_vault = true; };\n'
+        '  tls: { from_pins_file = true; };\n'
+        '}\n')
+    include(cfg)
+    done = cfg.run("check", "-c", "phonegate.cfg")
+    assert done.returncode == 0 and done.stdout == "phonegate.cfg: ok, 2 warnings\n", done.stderr
 
 
 def test_nothing_is_overwritten(cfg):
