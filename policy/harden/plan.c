@@ -1,7 +1,7 @@
 #include "policy/harden/plan.h"
 
 struct planning {
-    const struct harden_facts *facts;
+    const struct plan_source *source;
     struct arena *arena;
     struct plan *plan;
     bool failed;
@@ -39,7 +39,7 @@ static struct str wanted_value(struct planning *p, const struct harden_rule *rul
     char text[HARDEN_TEXT_MAX];
     struct outbuf out;
     outbuf_init(&out, text, sizeof(text));
-    if (!harden_value(rule, p->facts, &out) || out.full) return STR_NONE;
+    if (!harden_value(rule, p->source->facts, &out) || out.full) return STR_NONE;
     struct str kept = arena_copy(p->arena, outbuf_str(&out));
     p->failed |= kept.ptr == NULL;
     return kept;
@@ -74,7 +74,7 @@ static void add_finding(struct planning *p, const struct plan_options *options,
     if (change.own || change.value.ptr != NULL)
         add(p, &change);
     else
-        p->plan->by_hand[p->plan->by_hand_count++] = finding;
+        p->plan->by_hand[p->plan->by_hand_count++] = *finding;
 }
 
 static const struct harden_finding *finding_of(const struct harden_report *report,
@@ -85,10 +85,9 @@ static const struct harden_finding *finding_of(const struct harden_report *repor
     return NULL;
 }
 
-static void add_want(struct planning *p, const struct harden_report *report,
-                     const struct harden_rule *rules, size_t rule_count,
-                     const struct plan_want *want) {
-    const struct harden_finding *finding = finding_of(report, want->setting);
+static void add_want(struct planning *p, const struct plan_want *want) {
+    const struct harden_rule *rules = p->source->rules;
+    const struct harden_finding *finding = finding_of(p->source->report, want->setting);
     struct plan_change change = {.setting = want->setting,
                                  .secret = true,
                                  .stage = PLAN_ACCESS,
@@ -96,7 +95,7 @@ static void add_want(struct planning *p, const struct harden_report *report,
                                  .seen = STR("not read"),
                                  .state = HARDEN_UNKNOWN,
                                  .why = STR("")};
-    for (size_t i = rule_count; i > 0; i--) { /* the first rule about it decides */
+    for (size_t i = p->source->rule_count; i > 0; i--) { /* the first rule about it decides */
         if (str_equal(rules[i - 1].setting, want->setting))
             change = change_for(&rules[i - 1], want->setting);
     }
@@ -124,16 +123,15 @@ static void put_in_order(struct plan *plan) {
     }
 }
 
-bool plan_make(const struct harden_report *report, const struct harden_rule *rules,
-               size_t rule_count, const struct harden_facts *facts,
-               const struct plan_options *options, struct arena *arena, struct plan *plan) {
-    struct planning p = {.facts = facts, .arena = arena, .plan = plan};
+bool plan_make(const struct plan_source *source, const struct plan_options *options,
+               struct arena *arena, struct plan *plan) {
+    const struct harden_report *report = source->report;
+    struct planning p = {.source = source, .arena = arena, .plan = plan};
     *plan = (struct plan){0};
     plan->changes = arena_alloc(arena, PLAN_CHANGES_MAX * sizeof(*plan->changes));
     plan->by_hand = arena_alloc(arena, (report->count + 1) * sizeof(*plan->by_hand));
     if (plan->changes == NULL || plan->by_hand == NULL) return false;
-    for (size_t i = 0; i < options->want_count; i++)
-        add_want(&p, report, rules, rule_count, &options->wants[i]);
+    for (size_t i = 0; i < options->want_count; i++) add_want(&p, &options->wants[i]);
     for (size_t i = 0; i < report->count && !options->only_wants; i++)
         add_finding(&p, options, &report->findings[i]);
     put_in_order(plan);

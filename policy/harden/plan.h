@@ -51,15 +51,22 @@ struct plan {
     struct plan_change *changes; /* in order */
     size_t count;
     /* Findings that a change of settings could mend, had anybody said to what: for a person. */
-    const struct harden_finding **by_hand;
+    struct harden_finding *by_hand;
     size_t by_hand_count;
 };
 
-/* Make a plan; it lives in the arena and points into report, facts and wants. False when the arena
- * is used up or there is more than PLAN_CHANGES_MAX: then there is no plan. */
-MUST_USE bool plan_make(const struct harden_report *report, const struct harden_rule *rules,
-                        size_t rule_count, const struct harden_facts *facts,
-                        const struct plan_options *options, struct arena *arena, struct plan *plan);
+/* What a plan is made from; `rules` are those of the report. */
+struct plan_source {
+    const struct harden_report *report;
+    const struct harden_rule *rules;
+    size_t rule_count;
+    const struct harden_facts *facts;
+};
+
+/* Make a plan; it lives in the arena and points into source and wants. False when the arena is used
+ * up or there is more than PLAN_CHANGES_MAX: then there is no plan. */
+MUST_USE bool plan_make(const struct plan_source *source, const struct plan_options *options,
+                        struct arena *arena, struct plan *plan);
 
 /* The change of a setting; NULL where there is none. */
 const struct plan_change *plan_find(const struct plan *plan, struct str setting);

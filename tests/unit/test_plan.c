@@ -32,8 +32,8 @@ static bool make(struct planned *p, const char *page, struct harden_facts facts,
         facts.settings = &p->dump;
     }
     assert_true(harden_judge(snom->harden, snom->harden_count, &facts, &p->arena, &p->report));
-    return plan_make(&p->report, snom->harden, snom->harden_count, &facts, options, &p->arena,
-                     &p->plan);
+    const struct plan_source source = {&p->report, snom->harden, snom->harden_count, &facts};
+    return plan_make(&source, options, &p->arena, &p->plan);
 }
 
 /* The settings in their order, with '|' where a stage begins. */
@@ -111,7 +111,7 @@ beyond_the_guide_is_planned_on_demand_and_left_to_a_person_without_a_value(void 
     assert_true(str_equal(plan_find(&p.plan, STR("setting_server"))->value, STR("https://good/")));
     assert_null(plan_find(&p.plan, STR("webserver_cert")));
     assert_int_equal(p.plan.by_hand_count, 1);
-    assert_true(str_equal(p.plan.by_hand[0]->name, STR("webserver_cert")));
+    assert_true(str_equal(p.plan.by_hand[0].name, STR("webserver_cert")));
     arena_release(&p.arena);
 }
 
