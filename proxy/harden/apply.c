@@ -1,0 +1,445 @@
+#include "proxy/harden/apply.h"
+
+#include <string.h>
+
+#include "proxy/base/log.h"
+#include "proxy/harden/apply_parts.h"
+
+/* ---- the end ---- */
+
+static void bury(struct grave *grave) {
+    struct apply *a = container_of(grave, struct apply, grave);
+    a->request.worker->live--;
+    arena_release(&a->arena);
+    config_release(a->request.config);
+    free(a);
+}
+
+void apply_finish(struct apply *a, const char *reason) {
+    a->result.reason = reason;
+    a->result.changed = a->changed;
+    bool changed_any = a->result.restarted;
+    for (size_t i = 0; i < a->plan.count; i++) changed_any |= a->changed[i];
+    if (reason != NULL && a->request.mode != APPLY_PLAN)
+        apply_note_phone(a, "phone_hardening_stopped", reason);
+    else if (changed_any)
+        apply_note_phone(a, "phone_hardened", NULL);
+    a->done(a->user, &a->result);
+    timed_stop(&a->timed);
+    way_close(&a->way);
+    worker_bury(a->request.worker, &a->grave);
+}
+
+/* ---- the phone afterwards ---- */
+
+static void on_probed_again(void *user, const struct probe_result *probe) {
+    struct apply *a = user;
+    const char *reason = apply_judge(a, probe, &a->after);
+    a->result.after = &a->after;
+    apply_finish(a, reason);
+}
+
+static void start_probe(struct apply *a, probe_done *done) {
+    const struct probe_options options = {.timeouts = a->way.timeouts};
+    (void)probe_start(a->request.worker, a->request.config, a->request.index, a->way.phone,
+                      &options, done, a);
+}
+
+/* ---- one form after the other ---- */
+
+static void start_crawl(struct apply *a);
+static void next_group(struct apply *a);
+
+/* The group is done: on to the next. */
+static void group_is_over(struct apply *a) {
+    for (size_t i = 0; i < a->group_count; i++) {
+        size_t index = a->group[i];
+        a->items[index].over = a->changed[index] = true;
+        if (a->plan.changes[index].stage == PLAN_RESTART) a->must_restart = true;
+    }
+    apply_note_ended(a, NULL);
+    next_group(a);
+}
+
+static void stop_group(struct apply *a, const char *reason) {
+    apply_note_ended(a, reason);
+    apply_finish(a, reason);
+}
+
+/* Passwords that no login proves: the form that took the rest took them, too. */
+static void keep_the_rest(struct apply *a) {
+    struct str settings[PLAN_CHANGES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < a->group_count; i++) {
+        struct str setting = a->plan.changes[a->group[i]].setting;
+        bool account = str_equal(setting, STR("http_pass")) ||
+                       str_equal(setting, STR("service_mode_password"));
+        if (!account) settings[count++] = setting;
+    }
+    if (apply_keep(a, settings, count))
+        group_is_over(a);
+    else
+        stop_group(a, "vault_not_written");
+}
+
+static void on_checked(void *user, const struct change_result *result) {
+    struct apply *a = user;
+    a->result.about = result->setting;
+    if (result->reason == NULL)
+        keep_the_rest(a);
+    else
+        stop_group(a, result->reason);
+}
+
+static void start_change(struct apply *a, enum change_kind kind, change_done *done) {
+    const struct change_request request = {
+        kind, {a->target, a->target_len}, a->pairs, a->pair_count};
+    (void)change_start(&a->way, &request, done, a);
+}
+
+/* Does the page show what was sent? Without administrator mode it shows nothing to the login. */
+static void check_page(struct apply *a) {
+    bool closing = a->plan.changes[a->group[0]].stage == PLAN_CLOSING;
+    if (closing && a->account == ACCOUNT_LOGIN)
+        keep_the_rest(a);
+    else
+        start_change(a, CHANGE_CHECK, on_checked);
+}
+
+/* ---- new accounts ---- */
+
+static void on_service_tried(void *user, const struct fetch_answer *answer) {
+    struct apply *a = user;
+    const struct str setting = STR("service_mode_password");
+    (void)answer;
+    if (way_is_proven(&a->way, ACCOUNT_ADMIN)) {
+        a->service = apply_new_service(a);
+        if (!apply_keep(a, &setting, 1)) {
+            stop_group(a, "vault_not_written");
+            return;
+        }
+    } else if (a->account == ACCOUNT_ADMIN) {
+        stop_group(a, "new_password_not_taken");
+        return;
+    }
+    a->way.account = a->account;
+    check_page(a);
+}
+
+static void try_service(struct apply *a) {
+    if (!apply_group_has(a, STR("service_mode_password")) &&
+        !apply_group_has(a, STR("service_mode_login"))) {
+        a->way.account = a->account;
+        check_page(a);
+        return;
+    }
+    a->way.account = ACCOUNT_ADMIN;
+    (void)way_get(&a->way, STR("/"), on_service_tried, a);
+}
+
+static void on_login_tried(void *user, const struct fetch_answer *answer) {
+    struct apply *a = user;
+    const struct str setting = STR("http_pass");
+    (void)answer;
+    if (!way_is_proven(&a->way, ACCOUNT_LOGIN)) {
+        stop_group(a, "new_password_not_taken");
+        return;
+    }
+    a->login = apply_new_login(a);
+    a->open = false;
+    if (apply_keep(a, &setting, 1))
+        try_service(a);
+    else
+        stop_group(a, "vault_not_written");
+}
+
+/* The phone may have new accounts now: go on with them, from a connection of their own. */
+static void change_accounts(struct apply *a) {
+    char error[256];
+    bool login = apply_group_has(a, STR("http_pass")) || apply_group_has(a, STR("http_user"));
+    bool service = apply_group_has(a, STR("service_mode_password")) ||
+                   apply_group_has(a, STR("service_mode_login"));
+    if (!login && !service) {
+        check_page(a);
+        return;
+    }
+    if (!way_open(&a->way, a->phone, apply_new_login(a), apply_new_service(a), error,
+                  sizeof(error))) {
+        log_event(LOG_ERROR, "phone.unusable", "phone=" STR_FMT " %s",
+                  STR_ARG(a->phone->policy->id), error);
+        stop_group(a, "phone_unusable");
+        return;
+    }
+    if (!login) {
+        try_service(a);
+        return;
+    }
+    a->way.account = ACCOUNT_LOGIN;
+    (void)way_get(&a->way, STR("/"), on_login_tried, a);
+}
+
+static void on_sent(void *user, const struct change_result *result) {
+    struct apply *a = user;
+    a->result.about = result->setting;
+    if (result->reason == NULL)
+        change_accounts(a);
+    else
+        stop_group(a, result->reason);
+}
+
+/* ---- which form next ---- */
+
+static const struct crawl_want *place_of(const struct apply *a, size_t item) {
+    for (size_t i = 0; i < a->find_count; i++)
+        if (!a->finds[i].button && a->find_items[i] == item) return &a->finds[i];
+    return NULL;
+}
+
+static bool same_place(const struct crawl_want *x, const struct crawl_want *y) {
+    return x != NULL && y != NULL && x->target_len == y->target_len &&
+           memcmp(x->target, y->target, x->target_len) == 0;
+}
+
+static void add_pair(struct apply *a, struct str setting, struct str value) {
+    ENSURE(a->pair_count < CHANGE_PAIRS_MAX);
+    a->pairs[a->pair_count++] = (struct change_pair){setting, value};
+}
+
+/* The first change that is left, and what its page takes along in the same stage. */
+static bool make_group(struct apply *a, size_t first) {
+    const struct crawl_want *place = place_of(a, first);
+    a->group_count = a->pair_count = 0;
+    for (size_t i = first; i < a->plan.count; i++) {
+        const struct plan_change *change = &a->plan.changes[i];
+        if (a->items[i].over || change->stage != a->plan.changes[first].stage) continue;
+        if (!same_place(place, place_of(a, i))) continue;
+        if (a->pair_count + 2 > CHANGE_PAIRS_MAX) break;
+        a->group[a->group_count++] = i;
+        add_pair(a, change->setting, a->items[i].value);
+        if (change->confirm.len > 0) add_pair(a, change->confirm, a->items[i].value);
+    }
+    if (place == NULL || a->group_count == 0) return false;
+    memcpy(a->target, place->target, place->target_len);
+    a->target_len = place->target_len;
+    return true;
+}
+
+static void on_restarted(void *user, const char *reason) {
+    struct apply *a = user;
+    bool off = a->request.mode == APPLY_WUI_OFF;
+    apply_note_phone(a, "phone_restarted", reason);
+    if (reason != NULL) {
+        apply_finish(a, reason);
+        return;
+    }
+    a->result.restarted = true;
+    a->must_restart = false;
+    a->find_count = 0; /* pages may have other names now */
+    if (off)
+        start_probe(a, on_probed_again);
+    else
+        next_group(a);
+}
+
+static void restart(struct apply *a) {
+    for (size_t i = 0; i < a->find_count; i++) {
+        const struct crawl_want *found = &a->finds[i];
+        if (!found->button || found->target_len == 0) continue;
+        size_t name = 0;
+        while (!str_equal(found->name, str_of(restart_buttons[name]))) name++;
+        const struct restart_request request = {restart_buttons[name],
+                                                {found->target, found->target_len},
+                                                a->request.mode == APPLY_WUI_OFF};
+        (void)restart_start(&a->way, &request, on_restarted, a);
+        return;
+    }
+    apply_finish(a, "restart_not_found");
+}
+
+static size_t first_left(const struct apply *a) {
+    size_t i = 0;
+    while (i < a->plan.count && a->items[i].over) i++;
+    return i;
+}
+
+static void next_group(struct apply *a) {
+    size_t first = first_left(a);
+    bool left = first < a->plan.count;
+    struct access_log *log = a->request.worker->shared->log;
+    if (a->must_restart && (!left || a->plan.changes[first].stage > PLAN_RESTART)) {
+        restart(a);
+    } else if (!left) {
+        start_probe(a, on_probed_again);
+    } else if (a->find_count == 0) {
+        start_crawl(a);
+    } else if (log != NULL && !access_log_healthy(log)) {
+        apply_finish(a, "record_not_written");
+    } else if (!make_group(a, first)) {
+        apply_finish(a, "form_not_found");
+    } else {
+        apply_note_begun(a);
+        start_change(a, CHANGE_SEND, on_sent);
+    }
+}
+
+/* ---- where the forms are ---- */
+
+/* Names and password of one account go together, or a phone would ask for half a login. */
+static bool is_split(const struct apply *a, struct str x, struct str y) {
+    const struct plan_change *first = plan_find(&a->plan, x), *second = plan_find(&a->plan, y);
+    if (first == NULL || second == NULL) return false;
+    const struct crawl_want *at_first = place_of(a, (size_t)(first - a->plan.changes)),
+                            *at_second = place_of(a, (size_t)(second - a->plan.changes));
+    return at_first != NULL && at_second != NULL && !same_place(at_first, at_second);
+}
+
+/* What was not found: NULL where it is none that matters. */
+static const char *missing(struct apply *a, const struct crawl_result *result) {
+    bool button_wanted = false, button_found = false;
+    for (size_t i = 0; i < a->find_count; i++) {
+        const struct crawl_want *find = &a->finds[i];
+        button_wanted |= find->button;
+        button_found |= find->button && find->target_len > 0;
+        a->result.about = find->name;
+        if (find->button) continue;
+        if (find->target_len > 0 && !same_place(find, place_of(a, a->find_items[i])))
+            return "form_split"; /* a confirmation that is not with what it confirms */
+        if (find->target_len > 0) continue;
+        if (result->forbidden > 0) return "service_account_needed";
+        if (!a->plan.changes[a->find_items[i]].optional) return form_verdict_str(find->verdict);
+        a->items[a->find_items[i]].over = true; /* this phone has no such setting */
+    }
+    a->result.about = STR_NONE;
+    if (button_wanted && !button_found) return "restart_not_found";
+    if (is_split(a, STR("http_user"), STR("http_pass"))) return "form_split";
+    return NULL;
+}
+
+static void on_crawled(void *user, const struct crawl_result *result) {
+    struct apply *a = user;
+    const char *reason = result->reason != NULL ? result->reason : missing(a, result);
+    bool forbidden = reason != NULL && strcmp(reason, "service_account_needed") == 0;
+    if (forbidden && a->account == ACCOUNT_LOGIN && a->service.user.len > 0) {
+        a->way.account = a->account = ACCOUNT_ADMIN;
+        start_crawl(a);
+        return;
+    }
+    if (reason == NULL && !a->ready) reason = apply_prepare(a);
+    if (reason != NULL)
+        apply_finish(a, reason);
+    else
+        next_group(a);
+}
+
+static void find(struct apply *a, size_t item, struct str name) {
+    a->find_items[a->find_count] = item;
+    a->finds[a->find_count++] = (struct crawl_want){.name = name};
+}
+
+static void start_crawl(struct apply *a) {
+    bool restarts = false;
+    a->find_count = 0;
+    for (size_t i = 0; i < a->plan.count; i++) {
+        if (a->items[i].over) continue;
+        find(a, i, a->plan.changes[i].setting);
+        if (a->plan.changes[i].confirm.len > 0) find(a, i, a->plan.changes[i].confirm);
+        restarts |= a->plan.changes[i].stage == PLAN_RESTART;
+    }
+    for (size_t i = 0; restarts && restart_buttons[i] != NULL; i++)
+        a->finds[a->find_count++] =
+            (struct crawl_want){.name = str_of(restart_buttons[i]), .button = true, .any = true};
+    (void)crawl_start(&a->way, a->finds, a->find_count, on_crawled, a);
+}
+
+/* ---- the phone before ---- */
+
+static void on_probed(void *user, const struct probe_result *probe) {
+    struct apply *a = user;
+    const char *reason = apply_judge(a, probe, &a->before);
+    a->result.before = &a->before;
+    if (reason == NULL) reason = apply_make_plan(a, probe);
+    if (reason == NULL) a->result.plan = &a->plan;
+    if (reason != NULL || a->request.mode == APPLY_PLAN) {
+        apply_finish(a, reason);
+    } else if (a->plan.count == 0) {
+        a->after = a->before;
+        a->result.after = &a->after;
+        apply_finish(a, NULL);
+    } else {
+        start_crawl(a);
+    }
+}
+
+/* A phone whose web interface is to be off does not answer, as it should. */
+static bool may_be_off(const struct apply *a, const struct recover_result *result) {
+    return !a->phone->wui && (strcmp(result->reason, "phone_refused") == 0 ||
+                              strcmp(result->reason, "phone_closed") == 0 ||
+                              strcmp(result->reason, "phone_unreachable") == 0);
+}
+
+static void on_recovered(void *user, const struct recover_result *result) {
+    struct apply *a = user;
+    char error[256];
+    if (result->state == RECOVER_FAILED && !may_be_off(a, result)) {
+        apply_finish(a, result->reason);
+        return;
+    }
+    a->open = result->state == RECOVER_OPEN;
+    a->login = result->login;
+    a->service = result->service;
+    if (result->promoted && a->request.vault_written != NULL)
+        a->request.vault_written(a->user, false);
+    if (way_open(&a->way, a->phone, a->login, a->service, error, sizeof(error))) {
+        start_probe(a, on_probed);
+        return;
+    }
+    log_event(LOG_ERROR, "phone.unusable", "phone=" STR_FMT " %s", STR_ARG(a->phone->policy->id),
+              error);
+    apply_finish(a, "phone_unusable");
+}
+
+static const char *unfit(const struct apply *a) {
+    const struct config_phone *phone = a->phone;
+    bool proven = phone->verify == PHONE_VERIFY_CA ||
+                  (phone->verify == PHONE_VERIFY_PIN && phone->pin_count > 0);
+    if (!phone->tls || !proven) return "not_pinned";
+    if (phone->policy->profile->harden_count == 0) return "profile_without_hardening";
+    if (phone->policy->profile->login != PHONE_LOGIN_DIGEST) return "profile_without_digest";
+    return phone->login.user.len == 0 ? "no_login_configured" : NULL;
+}
+
+static void on_begin(struct timed *timed) {
+    struct apply *a = container_of(timed, struct apply, timed);
+    const char *reason = unfit(a);
+    timed->deadline_ms = 0;
+    if (reason != NULL) {
+        apply_finish(a, reason);
+        return;
+    }
+    const struct recover_request request = {.worker = a->request.worker,
+                                            .config = a->request.config,
+                                            .index = a->request.index,
+                                            .vault = a->request.vault,
+                                            .service = true,
+                                            .only_look = a->request.mode == APPLY_PLAN};
+    (void)recover_start(&request, on_recovered, a);
+}
+
+struct apply *apply_start(const struct apply_request *request, apply_done *done, void *user) {
+    struct apply *a = calloc(1, sizeof(*a));
+    ENSURE(a != NULL);
+    a->grave.bury = bury;
+    a->request = *request;
+    a->request.config = config_hold(request->config);
+    a->phone = &request->config->phones[request->index];
+    a->secrets = (struct secrets){a->phone, request->vault};
+    a->way = (struct way){.worker = request->worker,
+                          .timeouts = fetch_timeouts(&request->config->limits)};
+    a->done = done;
+    a->user = user;
+    arena_init(&a->arena, DUMP_ARENA);
+    request->worker->live++;
+    timed_start(request->worker, &a->timed, on_begin);
+    a->timed.deadline_ms = worker_now(request->worker);
+    return a;
+}
