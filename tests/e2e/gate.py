@@ -142,6 +142,10 @@ class Phone:
     def set(self, **values):
         self._ask("/set", values)
 
+    def provisioned(self, **flags):
+        """Settings with a permission flag, as a settings file gives it."""
+        self._ask("/perm", flags)
+
     def close_connections(self):
         self._ask("/close", {})
 

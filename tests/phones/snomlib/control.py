@@ -3,6 +3,7 @@
 GET  /counters            the numbers, and the last requests
 POST /reset               numbers to zero, switches to their defaults, lock and nonces forgotten
 POST /switch  {name: value}     POST /set {setting: value}     GET /settings
+POST /perm    {setting: flag}   as if a settings file had said so
 POST /certificate         a new key and certificate; answers with the new pin
 POST /close               drops every open connection
 POST /reboot              POST /factory-reset
@@ -55,6 +56,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             phone.turn(values)
         elif self.path == "/set":
             phone.settings.put(values)
+        elif self.path == "/perm":
+            phone.settings.perms.update(values)
+            phone.settings.stored_perms.update(values)
         elif self.path == "/reset":
             phone.reset()
         elif self.path == "/certificate":

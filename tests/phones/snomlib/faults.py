@@ -249,5 +249,12 @@ def raw(link, head, body, sw, alive):
     return False
 
 
+def half_page(link, head, body, sw, alive):
+    """Half of the page, as if it were whole."""
+    half = body[:len(body) // 2]
+    link.send(_length(head, len(half)) + half)
+    return True
+
+
 FAULTS = {name: value for name, value in list(globals().items())
           if callable(value) and not name.startswith("_")}

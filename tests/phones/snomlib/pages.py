@@ -139,8 +139,9 @@ class Pages:
 
     def form(self, path, names):
         rows = "".join("<tr><td>%s</td><td>%s</td></tr>" % (esc(name), self.control(name))
-                       for name in names if name in self.phone.settings.factory or
-                       name in self.phone.settings.running)
+                       for name in names if name not in self.phone.switches["page_without"].split()
+                       and (name in self.phone.settings.factory or
+                            name in self.phone.settings.running))
         return ('<form method="post" action="%s">%s<table>%s</table>'
                 '<input type="submit" name="Settings" value="Apply">'
                 '<input type="submit" name="Settings" value="Save"></form>'

@@ -1,7 +1,9 @@
 """The phone: listeners, one thread a connection, one exchange after the other."""
 
 import hmac
+import os
 import secrets
+import signal
 import socket
 import threading
 import time
@@ -38,6 +40,7 @@ class Phone:
         self.service_until = 0.0
         self.next_link = 0
         self.fault_left = 0
+        self.kill_left = 0
 
     def _context(self):
         return certificate.context(self.cert, self.key, self.newest_tls)
@@ -112,6 +115,8 @@ class Phone:
             if self.switches["fault"] and self.switches["fault"] not in faults.FAULTS:
                 raise ValueError("no such fault: " + self.switches["fault"])
             self.fault_left = self.switches["fault_count"] or -1
+        if "kill_at" in values:
+            self.kill_left = self.switches["kill_at"]
         self._open_what_is_served()
 
     def _open_what_is_served(self):
@@ -283,7 +288,9 @@ class Phone:
             if self.switches["one_segment"] and not req.one_record:
                 return False
             time.sleep(self.switches["ms"] / 1000)
+            self._strike(req, "before")
             answer = self._answer(kind, link, req, entry)
+            self._strike(req, "after")
             entry["status"] = answer.status
             return self._respond(kind, link, req, answer, ticket)
         except wire.BadRequest as error:
@@ -294,6 +301,17 @@ class Phone:
             entry["garbled"] = ticket["garbled"]
             if ticket["garbled"]:
                 self.counters.add("garbled")
+
+    def _strike(self, req, when):
+        """The other side dies at this moment, wherever it is."""
+        method = self.switches["kill_method"]
+        if not self.switches["kill_pid"] or self.switches["kill_when"] != when or \
+                (method and method != req.method):
+            return
+        self.kill_left -= 1
+        if self.kill_left == 0:
+            os.kill(self.switches["kill_pid"], signal.SIGKILL)
+            time.sleep(0.05)
 
     def _answer(self, kind, link, req, entry):
         if kind == "http" and self.settings.boot["webserver_type"] == "https":

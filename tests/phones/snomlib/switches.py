@@ -49,6 +49,11 @@ DEFAULTS = {
     "drip_ms": 20,
     "raw": "",                  # with fault=raw: the octets of the answer, Latin-1
     "refuse": False,            # the TLS port is closed
+    "page_without": "",         # settings that no page shows, separated by blanks
+    "kill_pid": 0,              # a process that gets SIGKILL from the phone ...
+    "kill_at": 0,               # ... at the so-many-th request from now on; of these paths' methods:
+    "kill_method": "",          # "POST"; "": every one
+    "kill_when": "after",       # "before" the phone has done anything, or "after"
 }
 
 
