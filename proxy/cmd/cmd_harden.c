@@ -97,17 +97,19 @@ static bool pick_phones(const char *command, const struct words *words, struct c
         if (wanted[i] || words->count == 0) picked[h->phone_count++] = i;
     free(wanted);
     h->phones = picked;
+    h->all = words->count == 0;
     return good;
 }
 
 static int run_action(const struct cmd_harden *h) {
     switch (h->action) {
     case CMD_HARDEN_PLAN:
-    case CMD_HARDEN_PROVISION:
+        return cmd_harden_plan(h);
     case CMD_HARDEN_APPLY:
     case CMD_HARDEN_ROTATE:
     case CMD_HARDEN_WUI_OFF:
-        break;
+        return cmd_harden_apply(h);
+    case CMD_HARDEN_PROVISION:
     case CMD_HARDEN_ACTIONS:
         break;
     }

@@ -20,6 +20,7 @@ struct cmd_harden {
     const char *directory; /* of --provision */
     const size_t *phones;  /* indices into config->phones, in their order */
     size_t phone_count;
+    bool all;        /* nobody was named */
     size_t parallel; /* phones at a time */
     bool json;       /* --format json */
     bool pins;       /* --rotate: PINs of the keyboard lock as well */

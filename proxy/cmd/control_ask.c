@@ -93,3 +93,17 @@ int control_ask(const char *command, struct str dir, const char *verb, struct st
     if (got < 0) return complain(command, "the gate does not answer: %s", strerror(error));
     return print_answer(command, (struct str){answer, (size_t)got});
 }
+
+enum control_told control_tell(struct str dir, const char *verb) {
+    char text[CONTROL_LINE_MAX + 1], answer[ANSWER_MAX];
+    struct outbuf line;
+    int fd = dir.len > 0 ? connect_to(dir) : -1;
+    if (fd < 0) return CONTROL_NOBODY;
+    outbuf_init(&line, text, sizeof(text));
+    outbuf_put(&line, str_of(verb));
+    outbuf_char(&line, '\n');
+    ssize_t got = line.full ? -1 : talk(fd, outbuf_str(&line), answer, sizeof(answer));
+    close(fd);
+    bool good = got > 0 && str_starts_with((struct str){answer, (size_t)got}, STR("ok "));
+    return good ? CONTROL_TOLD : CONTROL_REFUSED;
+}

@@ -8,4 +8,13 @@
  * a blank where it is not empty. Prints the answer; returns the exit status of `command`. */
 int control_ask(const char *command, struct str dir, const char *verb, struct str name);
 
+enum control_told {
+    CONTROL_TOLD,
+    CONTROL_NOBODY,  /* no state directory is configured, or no gate answers there */
+    CONTROL_REFUSED, /* the gate did not do it; it says why in its own log */
+};
+
+/* The same without a name, and without a word to anybody. */
+enum control_told control_tell(struct str dir, const char *verb);
+
 #endif

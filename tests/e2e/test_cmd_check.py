@@ -128,7 +128,7 @@ def test_no_secret_in_messages(cfg):
 @pytest.mark.parametrize("words", [
     (), ("nonsense",), ("check", "--bogus"), ("check", "extra"), ("check", "-c"), ("version", "x"),
     ("check", "-c", "a", "-c", "b"), ("help", "nonsense"), ("audit",), ("harden",), ("review",),
-    ("log", "verify", "x"), ("help", "audit"), ("-x",), ("harden", "--plan", "--apply"), ("harden", "--apply"),
+    ("log", "verify", "x"), ("help", "review"), ("-x",), ("harden", "--plan", "--apply"), ("harden", "--apply"),
     ("harden", "--apply", "--all", "101"), ("harden", "--plan", "--pins"),
     ("harden", "--plan", "--parallel", "0"), ("harden", "--plan", "no-such-phone"),
     ("harden", "--plan", "-c", "no-such-file"),
@@ -151,7 +151,7 @@ def test_commands_of_later_versions_are_not_listed(cfg):
     text = cfg.run("help").stdout
     for word in ("serve", "check", "user", "explain", "version", "help"):
         assert "\n  %s " % word in text
-    for word in ("audit", "review", "  log "):
+    for word in ("review", "  log "):
         assert word not in text
 
 
