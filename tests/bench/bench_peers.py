@@ -19,7 +19,10 @@ HOST = "phone.bench.localhost"
 REALM = "bench.localhost"
 USER, PASSWORD = "bench", "correct horse battery"
 PHONE_USER, PHONE_PASSWORD = "phone", "battery staple"
-PROXY_CORE, OTHER_CORE = 0, 1
+# With four cores and more everybody has one of his own, and two workers have two.
+ROOMY = len(os.sched_getaffinity(0)) >= 4
+PROXY_CORE, LOAD_CORE, ORIGIN_CORE = ("0", "2", "3") if ROOMY else ("0", "1", "1")
+TWO_CORES = "0,1"
 APACHE_MODULES = "/usr/lib/apache2/modules"
 
 
@@ -39,9 +42,9 @@ def write(path, text, mode=0o644):
 
 
 def on_core(core, command):
-    """The command, bound to one core where taskset and that core are there."""
-    if core is not None and shutil.which("taskset") and core < (os.cpu_count() or 1):
-        return ["taskset", "-c", str(core)] + command
+    """The command, bound to these cores where taskset and a second core are there."""
+    if core is not None and shutil.which("taskset") and (os.cpu_count() or 1) > 1:
+        return ["taskset", "-c", core] + command
     return command
 
 
@@ -88,11 +91,11 @@ def machine_busy():
 class Peer:
     """One row of the table: a proxy with its configuration and the port of the phone that it talks to."""
 
-    def __init__(self, name, program, template, command, origin, *, digest=None, workers=1):
+    def __init__(self, name, program, template, command, origin, *, digest=None, workers=1, cores=PROXY_CORE):
         self.name, self.program, self.template, self.command = name, program, template, command
         self.origin = origin  # which listener of the phone: "tls-open", "tls-digest", "plain-open", "plain-digest"
         self.digest = digest  # what Digest it asks the person for: "SHA-256", "MD5" or none
-        self.workers = workers
+        self.workers, self.cores = workers, cores
         self.port = free_port()
         self.process = None
         self.phone_cipher = "plain"
@@ -155,6 +158,13 @@ def all_peers(directory):
         Peer("apache, plain phone", "apache2", "apache.conf", apache, "plain-open", digest="MD5"),
         Peer("phonegate, plain+Digest phone", "phonegate", "phonegate.cfg", gate, "plain-digest", digest="SHA-256"),
     ]
+
+
+def crews(directory):
+    """The gate with one worker and with two, both with the same cores."""
+    gate = all_peers(directory)[2]
+    return [Peer(f"phonegate x{workers}, {gate.name.split(', ')[1]}", gate.program, gate.template, gate.command, gate.origin,
+                 digest=gate.digest, workers=workers, cores=TWO_CORES) for workers in (1, 2)]
 
 
 class Bench:
@@ -259,7 +269,7 @@ class Bench:
                    self.path("key.pem"), "--user", PHONE_USER, "--password", PHONE_PASSWORD]
         for name, port in self.origin_ports.items():
             command += ["--listen", f"{port}:{name.replace('-', ':')}"]
-        process = self.origin = self.spawn("origin", OTHER_CORE, command, stdout=subprocess.PIPE)
+        process = self.origin = self.spawn("origin", ORIGIN_CORE, command, stdout=subprocess.PIPE)
         if process.stdout.readline() != b"ready\n":
             raise SystemExit("the simulated phone does not start: " + self.tail("origin"))
 
@@ -297,7 +307,7 @@ class Bench:
         flag = {"nginx": "-v", "apache2": "-v", "haproxy": "-v", "lighttpd": "-v", "phonegate": "version"}[peer.program]
         version = subprocess.run([program, flag], capture_output=True, text=True, timeout=10, check=False)
         self.versions[peer.program] = ((version.stdout + version.stderr).splitlines() or ["?"])[0]
-        peer.process = self.spawn(name, PROXY_CORE if peer.workers == 1 else None, command)
+        peer.process = self.spawn(name, peer.cores, command)
         self.wait_until_up(peer, name)
         peer.check_strangers()
 
@@ -326,7 +336,7 @@ class Bench:
                    "--auth", {"SHA-256": "sha256", "MD5": "md5", None: "none"}[peer.digest]]
         if scenario.upload:
             command += ["--upload", str(scenario.upload)]
-        load = self.spawn("load", OTHER_CORE, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        load = self.spawn("load", LOAD_CORE, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if load.stdout.readline() != b"ready\n":
             load.wait(30)
             self.stop(load)
@@ -358,7 +368,7 @@ class Bench:
             command = ["strace", "-f", "-c", "-o", out]
             for pid in tree(peer.process.pid):
                 command += ["-p", str(pid)]
-            tracer = self.spawn("strace", OTHER_CORE, command)
+            tracer = self.spawn("strace", LOAD_CORE, command)
             time.sleep(0.3)
             figures = self.finish_load(load)
             tracer.send_signal(signal.SIGINT)

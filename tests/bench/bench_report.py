@@ -4,6 +4,8 @@ import platform
 import shutil
 import statistics
 
+import bench_peers as peers
+
 BASES = ("nginx, TLS phone", "haproxy, TLS phone", "lighttpd, plain phone")
 
 
@@ -55,6 +57,23 @@ def print_table(scenario, results, peers):
                                for i, (cell, width) in enumerate(zip(row, widths))).rstrip())
 
 
+def print_workers(title, rows):
+    """What a second worker costs, and what it brings where that can be seen."""
+    one, two = (rows[name] for name in sorted(rows))
+    print(f"\n{title}")
+    for number, row in ((1, one), (2, two)):
+        print(f"  {number} worker{'s' if number > 1 else ' '}  CPU s/1000 {row['cpu']:.4f}  ({min(row['cpu_all']):.4f}.."
+              f"{max(row['cpu_all']):.4f})  {row['per_second']:.0f} req/s, p99 {row['p99_us'] / 1000:.2f} ms, "
+              f"{row['busy']:.2f} cores busy")
+    print(f"  CPU of a request with 2 workers: {two['cpu'] / one['cpu']:.2f} x that with 1")
+    if not peers.ROOMY:
+        print("  req/s say nothing here: the workers share both cores with the load generator and the phone")
+        return
+    ratio_seen = two["per_second"] / one["per_second"]
+    limit = "" if two["busy"] > 1.9 else "; but the load was the limit"
+    print(f"  goal: at least 1.80 x the req/s of one: {ratio_seen:.2f}, {'met' if ratio_seen >= 1.8 else 'missed'}{limit}")
+
+
 def print_goals(scenario, results):
     for name, bases, wanted in scenario.goals:
         there = [base for base in bases if base in results]
@@ -92,8 +111,8 @@ def print_notes(bench, chosen, results):
           "every answer checked byte by byte.")
     print("CPU s/1000: user and system time of all of the proxy's processes per 1,000 requests; smaller is better.")
     if shutil.which("taskset") and (os.cpu_count() or 1) > 1:
-        print("Proxies on core 0; the load generator and the simulated phone share core 1, so req/s and latencies "
-              "include them.")
+        print("Proxies on core 0; the load generator and the simulated phone "
+              + ("have a core each." if peers.ROOMY else "share core 1, so req/s and latencies include them."))
     else:
         print("NOT bound to cores (taskset or a second core is missing): compare with care.")
     others = [run["others"] for rows in results.values() for row in rows.values() for run in row["runs"]]

@@ -60,7 +60,7 @@ class SlowPhone:
     def __init__(self, bench, chosen):
         self.port = peers.free_port()
         script = os.path.join(peers.HERE, "page_phone.py")
-        self.process = bench.spawn("page-phone", peers.OTHER_CORE, [
+        self.process = bench.spawn("page-phone", peers.ORIGIN_CORE, [
             sys.executable, script, "--port", str(self.port), "--cert", bench.path("cert.pem"), "--key",
             bench.path("key.pem"), "--user", peers.PHONE_USER, "--password", peers.PHONE_PASSWORD, "--handshake-ms",
             str(chosen.handshake_ms), "--request-ms", str(chosen.request_ms)],

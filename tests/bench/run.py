@@ -25,6 +25,10 @@ class Idle(Scenario):
     """Connections that have had one answer and now do nothing: memory, not time."""
 
 
+class Workers(Scenario):
+    """The gate alone, with one worker and with two."""
+
+
 # A goal: the gate's row, the peers of which the better one counts, and the ratio that is wanted at most.
 TLS, PLAIN = "phonegate, TLS+Digest phone", "phonegate, plain+Digest phone"
 NGINX, HAPROXY, LIGHTTPD = report.BASES
@@ -40,6 +44,7 @@ SCENARIOS = {
     "full": Scenario("small GET, new TLS connection each, full handshake", 1024, "full", goals=((TLS, (NGINX,), 1.0),)),
     "resume": Scenario("small GET, new TLS connection each, resumed handshake", 1024, "resume",
                        goals=((TLS, (NGINX,), 1.0),)),
+    "workers": Workers("small GET (1 KiB), 64 kept connections, one and two workers on the same two cores", 1024),
     "idle": Idle("2,000 idle TLS connections, each after one small GET", 1024, connections=2000),
 }
 IDLE_GOAL_KIB = 16
@@ -52,7 +57,7 @@ def options():
     parser.add_argument("--seconds", type=float, default=float(env("SECONDS_EACH", "3")),
                         help="per peer and round")
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--scenarios", default=env("SCENARIOS", "small,64k,one,full,resume,big,up,idle"),
+    parser.add_argument("--scenarios", default=env("SCENARIOS", "small,64k,one,full,resume,big,up,workers,idle"),
                         help="of " + ",".join(SCENARIOS))
     parser.add_argument("--peers", default=env("PEERS", ""), help="only names that contain one of these, by comma")
     parser.add_argument("--strace", action="store_true", help="also count system calls per request (needs strace)")
@@ -124,6 +129,32 @@ def run_idle(bench, scenario, rounds):
     return {name: {"kib": statistics.median(figures), "kib_all": figures} for name, figures in rows.items()}
 
 
+def run_workers(bench, scenario, chosen):
+    """Interleaved as all tables are; the two are started for this."""
+    rows = {}
+    crews = peers.crews(bench.directory)
+    try:
+        for peer in crews:
+            bench.start_peer(peer)
+            measure(bench, peer, scenario, 300, chosen.connections)
+        for _ in range(chosen.rounds):
+            for peer in crews:
+                progress(f"workers: {peer.name}")
+                rows.setdefault(peer.name, []).append(
+                    measure(bench, peer, scenario, int(chosen.seconds * 1000), chosen.connections))
+    except peers.Failed as error:
+        bench.left_out["workers"] = str(error)
+        return {}
+    finally:
+        for peer in crews:
+            if peer.process is not None:
+                bench.stop(peer.process)
+    progress("")
+    results = {name: summarise(runs) for name, runs in rows.items()}
+    report.print_workers(scenario.title, results)
+    return results
+
+
 def progress(text):
     """One line that overwrites itself, only where somebody looks at it."""
     if sys.stderr.isatty():
@@ -167,10 +198,13 @@ def main():
             print(f"configurations and logs stay in {directory}", file=sys.stderr)
         with peers.Bench(directory) as bench:
             bench.start(chosen.peers.split(",") if chosen.peers else [])
-            results, idle = {}, {}
+            results, idle, workers = {}, {}, {}
             for name in chosen.scenarios.split(","):
                 if isinstance(SCENARIOS[name], Idle):
                     idle = run_idle(bench, SCENARIOS[name], min(chosen.rounds, 3))
+                    continue
+                if isinstance(SCENARIOS[name], Workers):
+                    workers = run_workers(bench, SCENARIOS[name], chosen)
                     continue
                 results[name] = run_scenario(bench, name, chosen)
                 if chosen.strace:
@@ -182,8 +216,8 @@ def main():
     if chosen.json:
         with open(chosen.json, "w", encoding="utf-8") as out:
             json.dump({"machine": report.machine(), "versions": bench.versions, "left_out": bench.left_out,
-                       "results": results, "idle": idle}, out, indent=1)
-    return 0 if bench.running else 1
+                       "results": results, "idle": idle, "workers": workers}, out, indent=1)
+    return 0 if bench.running or workers else 1
 
 
 if __name__ == "__main__":
