@@ -69,6 +69,27 @@ def test_C07_preemptive_a_single_401_in_a_long_life(new_gate, new_phone, sign_in
     assert len(numbers) == 40
 
 
+def test_workers_share_the_connections_to_a_phone(new_gate, new_phone):
+    """A connection that one worker has parked serves the others: the phone has one handshake, one login."""
+    phone = new_phone()
+    gate = new_gate({"101": phone}, workers=4)
+    people = [Session(gate, "bob") for _ in range(12)]    # the kernel spreads them over the workers
+    for _ in range(3):
+        for person in people:
+            assert person.get(PAGE).status == 200
+    for person in people:
+        person.close()
+    counters = phone.counters()
+    assert counters["connections"] == counters["handshakes_full"] == counters["unauthorized"] == 1
+
+
+def test_workers_share_the_limit_of_a_phone(new_gate, new_phone):
+    phone = new_phone(ms=20)
+    gate = new_gate({"101": phone}, workers=4)
+    assert ask_many(gate, "bob", PAGE, 24) == [200] * 24
+    assert phone.counters()["peak_in_flight"] == 1
+
+
 def test_a_quiet_moment_changes_nothing(new_gate, new_phone, sign_in):
     """After a second both connections give their buffers back; then they go on."""
     phone = new_phone()
