@@ -49,7 +49,7 @@ static bool take_format(const char *name, enum format *format) {
 }
 
 static bool take_options(int argc, char **argv, struct audit_cmd *a) {
-    const char *format = "text", *parallel = NULL;
+    const char *format = NULL, *parallel = NULL;
     const struct cmd_option options[] = {{"-c", &a->file},
                                          {"--format", &format},
                                          {"--parallel", &parallel},
@@ -60,7 +60,8 @@ static bool take_options(int argc, char **argv, struct audit_cmd *a) {
     a->word_count = WORDS_MAX;
     if (!cmd_args(argc, argv, options, a->words, &a->word_count)) return false;
     const char *wrong = NULL;
-    if (!take_format(format, &a->format)) wrong = "--format is text, json or html";
+    if (format != NULL && !take_format(format, &a->format))
+        wrong = "--format is text, json or html";
     if (parallel != NULL &&
         (!str_to_u64(str_of(parallel), PARALLEL_MAX, &a->parallel) || a->parallel == 0))
         wrong = "--parallel is a number from 1 to 256";
@@ -146,6 +147,7 @@ static void on_phone(void *user, size_t index, const struct probe_result *result
         .firmware = result->facts.firmware,
         .mac = result->mac.len > 0 ? result->mac : cfg->mac,
         .trouble = result->trouble,
+        .order = index,
         .pin = result->has_pin ? result->pin : NULL,
     };
     record(a, cfg, result, findings);

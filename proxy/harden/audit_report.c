@@ -68,9 +68,13 @@ void audit_report_add(json_t *report, const struct audit_subject *s,
                  {"mac", s->mac},         {"trouble", str_of(s->trouble)}};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         json_object_set_new(phone, texts[i].name, text(texts[i].value));
+    json_object_set_new(phone, "order", json_integer((json_int_t)s->order));
     json_object_set_new(phone, "pin_sha256", pin_json(s->pin));
+    /* A step of which nothing is known, or whose profile says nothing, does not hold. */
     bool falls_short = false;
-    enum harden_severity worst = HARDEN_NOTE;
+    for (unsigned step = 1; step <= HARDEN_STEP_MAX; step++)
+        falls_short = falls_short || findings->steps[step] != HARDEN_HOLDS;
+    enum harden_severity worst = falls_short ? HARDEN_MEDIUM : HARDEN_NOTE;
     for (size_t i = 0; i < findings->count; i++) {
         const struct harden_finding *f = &findings->findings[i];
         json_array_append_new(list, finding_json(f));
@@ -121,6 +125,44 @@ int report_severity_rank(const char *severity) {
     return 0;
 }
 
+const char *report_meaning(const char *trouble) {
+    static const struct {
+        const char *trouble, *meaning;
+    } meanings[] = {
+        {"phone_refused", "Nothing listens at its address: switched off, moved, or starting."},
+        {"phone_unreachable", "There is no way to its address."},
+        {"phone_connect_timeout", "Its address does not answer."},
+        {"phone_closed", "It hangs up without an answer: starting, or locked."},
+        {"phone_first_byte_timeout", "It takes requests and stays silent."},
+        {"certificate_changed",
+         "It shows another certificate than the pinned one; no password was sent."},
+        {"certificate_untrusted", "Its certificate is not of the named authority."},
+        {"certificate_of_another", "Its certificate is for another name."},
+        {"certificate_expired", "Its certificate has run out."},
+        {"certificate_weak", "The key in its certificate is too short."},
+        {"certificate_unchecked",
+         "The configuration checks no certificate, so no password was sent."},
+        {"no_tls", "It is reached in clear text, so no password was sent."},
+        {"tls_older", "It speaks nothing newer than TLS 1.1."},
+        {"tls_unusable", "Its TLS has no cipher that is fit for use."},
+        {"basic_only", "It asks for the password itself (Basic), so none was sent."},
+        {"locked_out", "It has locked its web interface after failed logins of somebody."},
+        {"login_refused", "It refused the gate's password; it was tried once."},
+        {"wrong_model", "Another model answers than the configuration says."},
+        {"wrong_mac", "Another device answers than the configuration says."},
+        {"settings_forbidden", "The gate's account may not read the settings: give it a service "
+                               "account (admin_login)."},
+        {"settings_not_found", "It has no page with its settings."},
+        {"settings_truncated", "Its page of settings breaks off."},
+        {"settings_malformed", "Its page of settings cannot be understood."},
+        {"settings_too_long", "Its page of settings is too long."},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(meanings); i++) {
+        if (strcmp(trouble, meanings[i].trouble) == 0) return meanings[i].meaning;
+    }
+    return "It did not answer as it should.";
+}
+
 /* ---- the worst first ---- */
 
 struct ranked {
@@ -130,8 +172,8 @@ struct ranked {
     size_t place;            /* in the configuration's order */
 };
 
-static struct ranked rank(json_t *phone, size_t place) {
-    struct ranked r = {.phone = json_incref(phone), .place = place};
+static struct ranked rank(json_t *phone) {
+    struct ranked r = {.phone = json_incref(phone), .place = report_number(phone, "order")};
     size_t i;
     json_t *f;
     r.worst =
@@ -159,7 +201,7 @@ static void sort_phones(json_t *phones) {
     json_t *phone;
     struct ranked *ranked = calloc(count + 1, sizeof(*ranked));
     ENSURE(ranked != NULL);
-    json_array_foreach(phones, i, phone) ranked[i] = rank(phone, i);
+    json_array_foreach(phones, i, phone) ranked[i] = rank(phone);
     qsort(ranked, count, sizeof(*ranked), compare);
     json_array_clear(phones);
     for (i = 0; i < count; i++) json_array_append_new(phones, ranked[i].phone);

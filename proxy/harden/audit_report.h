@@ -18,6 +18,7 @@
 struct audit_subject {
     struct str id, name, profile, address, model, firmware, mac;
     const char *trouble;
+    size_t order;       /* its place in the configuration */
     const uint8_t *pin; /* 32 octets */
 };
 

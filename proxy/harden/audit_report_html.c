@@ -46,7 +46,7 @@ static const char page_head[] =
     ".fails{color:var(--bad);background:var(--bad-bg)}.unknown{color:var(--un);"
     "background:var(--un-bg)}.holds{color:var(--ok);background:var(--ok-bg)}\n"
     ".bar{display:flex;height:.8rem;min-width:8rem;border-radius:.4rem;overflow:hidden;"
-    "background:var(--head)}\n"
+    "background:var(--head)}td:has(.bar){vertical-align:middle}\n"
     ".bar i{display:block}.bar .h{background:var(--ok)}.bar "
     ".u{background:repeating-linear-gradient("
     "45deg,var(--un) 0 4px,var(--un-bg) 4px 7px)}.bar .f{background:var(--bad)}\n"
@@ -55,7 +55,8 @@ static const char page_head[] =
     "b{font-size:1.05rem}\n"
     "details>div,details>p{padding:0 .8rem .5rem}\n"
     "code{font:.92em ui-monospace,monospace;overflow-wrap:anywhere}\n"
-    "@media(max-width:44rem){.f-table thead{position:absolute;left:-999rem}"
+    "@media(max-width:44rem){td:has(.bar),th.share{display:none}"
+    ".f-table thead{position:absolute;left:-999rem}"
     ".f-table,.f-table tbody,.f-table tr,.f-table td,.f-table th{display:block;width:100%}"
     ".f-table tr{border-bottom:1px solid var(--line);padding:.4rem 0}"
     ".f-table td,.f-table tbody th{border:0;padding:.1rem 0}"
@@ -115,7 +116,8 @@ static void put_steps(const json_t *summary, FILE *to) {
     (void)fputs("<h2>The four steps</h2>\n<div class=\"wide\"><table>\n<caption>On how many phones "
                 "each step of the vendor's guide holds</caption>\n<thead><tr><th scope=\"col\">Step"
                 "</th><th scope=\"col\" class=\"n\">holds</th><th scope=\"col\" class=\"n\">fails"
-                "</th><th scope=\"col\" class=\"n\">unknown</th><th scope=\"col\">share</th></tr>"
+                "</th><th scope=\"col\" class=\"n\">unknown</th><th scope=\"col\" "
+                "class=\"share\">share</th></tr>"
                 "</thead>\n<tbody>\n",
                 to);
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
@@ -140,13 +142,14 @@ static void put_trouble(const json_t *summary, FILE *to) {
     if (json_object_size(trouble) == 0) return;
     (void)fputs("<h2>Why not everything is known</h2>\n<div class=\"wide\"><table>\n<caption>What "
                 "kept phones from being read</caption>\n<thead><tr><th scope=\"col\">Reason</th>"
-                "<th scope=\"col\" class=\"n\">phones</th></tr></thead>\n<tbody>\n",
+                "<th scope=\"col\">What it means</th><th scope=\"col\" "
+                "class=\"n\">phones</th></tr></thead>\n<tbody>\n",
                 to);
     json_object_foreach(trouble, reason, count) {
         (void)fputs("<tr><th scope=\"row\"><code>", to);
         esc(to, reason);
-        fprintf(to, "</code></th><td class=\"n\">%" JSON_INTEGER_FORMAT "</td></tr>\n",
-                json_integer_value(count));
+        fprintf(to, "</code></th><td>%s</td><td class=\"n\">%" JSON_INTEGER_FORMAT "</td></tr>\n",
+                report_meaning(reason), json_integer_value(count));
     }
     (void)fputs("</tbody></table></div>\n", to);
 }
@@ -175,7 +178,7 @@ static void put_summary(const json_t *report, FILE *to) {
     }
     (void)fputs("<ul class=\"cards\">\n", to);
     put_card(to, phones, "phones");
-    put_card(to, phones - (bad < phones ? bad : phones), "hold");
+    put_card(to, phones - (bad < phones ? bad : phones), "as they should be");
     put_card(to, report_number(worst, "high"), "fall short: high");
     put_card(to, report_number(worst, "medium"), "fall short: medium");
     put_card(to, report_number(worst, "low"), "fall short: low");

@@ -10,6 +10,9 @@ bool report_is(const json_t *object, const char *name, const char *value);
 bool report_flag(const json_t *object, const char *name);
 size_t report_number(const json_t *object, const char *name);
 
+/* A trouble in words, without markup. */
+const char *report_meaning(const char *trouble);
+
 /* "holds" 0, "unknown" 1, "fails" 2. */
 int report_state_rank(const char *state);
 /* "note" 0 ... "high" 3. */

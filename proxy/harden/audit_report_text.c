@@ -145,6 +145,7 @@ static void put_head(const json_t *phone, FILE *to) {
     if (report_text(phone, "trouble")[0] != '\0') {
         (void)fputs(": ", to);
         put_safe(to, report_text(phone, "trouble"));
+        fprintf(to, ". %s", report_meaning(report_text(phone, "trouble")));
     }
     if (report_text(phone, "change")[0] != '\0') {
         (void)fputs(" [", to);
