@@ -10,6 +10,7 @@
 #include "policy/access/hdrfilter.h"
 #include "proxy/client/conn.h"
 #include "proxy/http/http_chunked.h"
+#include "proxy/http/http_write.h"
 #include "proxy/phone/phone_exchange.h"
 #include "proxy/run/asset_cache.h"
 
@@ -31,9 +32,6 @@ enum answer_state {
     ANSWER_HEAD, /* the head is written */
     ANSWER_DONE,
 };
-
-/* How the answer's body is framed towards the person. */
-enum answer_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
 
 /* What a kept copy has to do with this request. */
 struct exchange_asset {

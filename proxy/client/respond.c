@@ -47,14 +47,6 @@ static struct str asked_host(const struct exchange *x) {
     return str_of(ssl != NULL ? SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) : NULL);
 }
 
-static void put_status_line(struct outbuf *out, unsigned status) {
-    outbuf_put(out, STR("HTTP/1.1 "));
-    outbuf_u64(out, status);
-    outbuf_char(out, ' ');
-    outbuf_put(out, page_phrase(status));
-    outbuf_put(out, STR("\r\n"));
-}
-
 static struct authn_ctx authn_of(struct exchange *x) {
     const struct policy *policy = &x->site->config->policy;
     return (struct authn_ctx){
@@ -110,7 +102,7 @@ void respond_own(struct exchange *x, const struct own_answer *own) {
     struct outbuf out;
     outbuf_init(&out, memory, sizeof(memory));
     settle_body(x);
-    put_status_line(&out, own->status);
+    http_write_status(&out, own->status, page_phrase(own->status));
     put_common(x, &out, false);
     outbuf_put(&out, STR("Cache-Control: no-store\r\nContent-Security-Policy: default-src 'none'; "
                          "style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'\r\n"));
@@ -241,33 +233,6 @@ bool respond_take_back(struct exchange *x) {
     return true;
 }
 
-static enum answer_framing choose_framing(const struct exchange *x,
-                                          const struct response_view *res) {
-    switch (res->body) {
-    case RESPONSE_NONE:
-        return FRAMING_NONE;
-    case RESPONSE_LENGTH:
-        return FRAMING_LENGTH;
-    case RESPONSE_CHUNKED:
-    case RESPONSE_UNTIL_CLOSE:
-        return x->view.minor == 1 ? FRAMING_CHUNKED : FRAMING_CLOSE;
-    }
-    return FRAMING_CLOSE;
-}
-
-static void put_framing(struct exchange *x, const struct response_view *res, struct outbuf *out) {
-    bool bodiless_status = res->status == 204 || res->status == 304;
-    bool length =
-        x->framing == FRAMING_LENGTH || (x->framing == FRAMING_NONE && !bodiless_status &&
-                                         (res->announced_length || x->view.method != METHOD_HEAD));
-    if (length) {
-        outbuf_put(out, STR("Content-Length: "));
-        outbuf_u64(out, res->content_length);
-        outbuf_put(out, STR("\r\n"));
-    }
-    if (x->framing == FRAMING_CHUNKED) outbuf_put(out, STR("Transfer-Encoding: chunked\r\n"));
-}
-
 static bool has_date(const struct response_view *res) {
     for (size_t i = 0; i < res->header_count; i++) {
         if (str_equal_icase(res->headers[i].name, STR("Date"))) return true;
@@ -289,15 +254,15 @@ void respond_phone_head(struct exchange *x, const struct response_view *res) {
     struct outbuf out;
     outbuf_init(&out, buf->data, sizeof(buf->data));
     x->phone_status = x->status = res->status;
-    x->framing = choose_framing(x, res);
+    x->framing = http_choose_framing(res, x->view.minor);
     if (x->body_mode != BODY_DONE) x->close_after = true; /* an answer before the body's end */
     if (x->framing == FRAMING_CLOSE) x->close_after = true;
-    put_status_line(&out, res->status);
+    http_write_status(&out, res->status, page_phrase(res->status));
     put_common(x, &out, has_date(res));
     put_content_policy(x, &out);
     hdrfilter_response(res->headers, res->header_count, &x->hdr_site, &out);
-    put_framing(x, res, &out);
-    outbuf_put(&out, STR("\r\n"));
+    http_write_framing(&out, x->framing, res, x->view.method == METHOD_HEAD);
+    http_write_end(&out);
     if (!out.full) {
         put(x, outbuf_str(&out));
         x->answer = ANSWER_HEAD;
@@ -349,7 +314,7 @@ void respond_copy(struct exchange *x) {
     x->status = held ? 304 : 200;
     x->outcome = "allowed";
     x->reason = "ok";
-    put_status_line(&out, x->status);
+    http_write_status(&out, x->status, page_phrase(x->status));
     put_common(x, &out, false);
     put_copy_caching(x, &out);
     put_content_policy(x, &out);

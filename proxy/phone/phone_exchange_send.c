@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "policy/base/bytes.h"
+#include "proxy/http/http_write.h"
 #include "proxy/phone/phone_exchange_form.h"
 #include "proxy/phone/phone_exchange_parts.h"
 
@@ -30,29 +31,24 @@ static bool write_authorization(struct phone_exchange *px, struct str method, st
                              out);
 }
 
-static bool write_head(struct phone_exchange *px, struct outbuf *out) {
+/* NULL, or why it cannot be sent. */
+static const char *write_head(struct phone_exchange *px, struct outbuf *out) {
     bool probe = is_probe(px->attempt);
     struct str method = probe ? STR("GET") : px->request.method;
     struct str target = probe ? px_form_probe(px) : px->request.target;
-    outbuf_put(out, method);
-    outbuf_char(out, ' ');
-    outbuf_put(out, target);
-    outbuf_put(out, STR(" HTTP/1.1\r\nHost: "));
-    outbuf_put(out, px->phone->authority);
-    outbuf_put(out, STR("\r\n"));
-    if (px->request.keep_alive || probe) outbuf_put(out, STR("Connection: keep-alive\r\n"));
-    if (!write_authorization(px, method, target, out)) return false;
+    if (!http_write_request(out, method, target, px->phone->authority,
+                            px->request.keep_alive || probe))
+        return "phone_request_unsafe";
+    if (!write_authorization(px, method, target, out))
+        return out->full ? "phone_request_too_large" : "phone_credentials_unusable";
     if (!probe) {
         outbuf_put(out, px->request.fields);
-        if (px->request.has_length) {
-            outbuf_put(out, STR("Content-Length: "));
-            outbuf_u64(out,
-                       px->request.stream_len > 0 ? px->request.stream_len : px->request.body_len);
-            outbuf_put(out, STR("\r\n"));
-        }
+        if (px->request.has_length)
+            http_write_length(out, px->request.stream_len > 0 ? px->request.stream_len
+                                                              : px->request.body_len);
     }
-    outbuf_put(out, STR("\r\n"));
-    return !out->full;
+    http_write_end(out);
+    return out->full ? "phone_request_too_large" : NULL;
 }
 
 void px_send_attempt(struct phone_exchange *px, enum px_attempt what) {
@@ -60,9 +56,10 @@ void px_send_attempt(struct phone_exchange *px, enum px_attempt what) {
     struct outbuf out;
     outbuf_init(&out, buf->data, sizeof(buf->data));
     px->attempt = what;
-    if (!write_head(px, &out)) {
+    const char *refusal = write_head(px, &out);
+    if (refusal != NULL) {
         io_give(&px->worker->io, buf);
-        px_fail(px, out.full ? "phone_request_too_large" : "phone_credentials_unusable");
+        px_fail(px, refusal);
         return;
     }
     bool probe = is_probe(what);

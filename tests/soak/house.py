@@ -21,11 +21,13 @@ PCAP_BYTES = 100_000
 # Hanging up, in whatever the gate was about to do.
 TORN = {"phone_closed", "phone_reset", "phone_incomplete", "phone_incomplete_head", "phone_refused",
         "phone_tls_failed"}
-# A request that may not be sent twice can meet a connection that has just died.
-AFTERMATH = {"phone_closed", "phone_reset"}
+# A request that may not be sent twice can meet a connection that has just died. And where the gate has cut
+# an answer, a phone that notices it late is still busy, and spoils the head of the next.
+AFTERMATH = {"phone_closed", "phone_reset", "phone_bad_head", "phone_bad_status_line", "phone_bad_field",
+             "phone_challenge_missing", "phone_challenge_malformed", "phone_incomplete"}
 # Octets nobody asked for that came when the next request was under way: the gate cannot know it the first
 # time. Then it gives that phone a connection for each request.
-MISPAIRED = {"phone_not_hardened", "phone_bad_head", "phone_bad_status_line"}
+MISPAIRED = {"phone_not_hardened"}
 # What each fault may lead to, beside the right answer. Every request waits behind those before it.
 FAULTS = {
     "nothing": {"phone_closed"},
