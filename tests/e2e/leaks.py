@@ -1,6 +1,7 @@
 """What a gate holds while nobody asks anything: numbers that go back to where they were."""
 
 import os
+import time
 
 from gate import wait_for
 
@@ -15,11 +16,20 @@ class Rest:
     def __init__(self, gate):
         self.gate = gate
         wait_for(lambda: self._connections() == 0, 5, "no connection yet")
-        self.descriptors = descriptors(gate) - self._phones()
+        phones = self._phones()
+        self.descriptors = self._lowest() - phones
 
     def _connections(self):
         # The one that asks is a connection, too.
         return self.gate.metrics()["connections"] - 1
+
+    def _lowest(self):
+        """The connection that asked last may not be closed yet."""
+        seen = []
+        for _ in range(5):
+            time.sleep(0.02)
+            seen.append(descriptors(self.gate))
+        return min(seen)
 
     def _phones(self):
         return self.gate.metrics()["phone_connections"]
@@ -32,8 +42,9 @@ class Rest:
         if self._connections():
             held["connections"] = self._connections()
         # An idle connection to a phone is kept for the next person, and holds one descriptor.
-        now = descriptors(self.gate) - self._phones()
-        if now != self.descriptors:
+        phones = self._phones()
+        now = descriptors(self.gate) - phones
+        if now > self.descriptors:
             held["descriptors"] = now - self.descriptors
         return held
 
