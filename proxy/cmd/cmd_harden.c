@@ -61,8 +61,9 @@ static bool take_options(int argc, char **argv, struct cmd_harden *h, struct wor
     if (parallel != NULL && (!str_to_u64(str_of(parallel), PARALLEL_MAX, &number) || number == 0))
         wrong = "--parallel is a number from 1 to 256";
     if (h->pins && h->action != CMD_HARDEN_ROTATE) wrong = "--pins belongs to --rotate";
-    if (h->beyond && h->action != CMD_HARDEN_PLAN && h->action != CMD_HARDEN_APPLY)
-        wrong = "--beyond belongs to --plan and --apply";
+    if (h->beyond && h->action != CMD_HARDEN_PLAN && h->action != CMD_HARDEN_APPLY &&
+        h->action != CMD_HARDEN_PROVISION)
+        wrong = "--beyond belongs to --plan, --apply and --provision";
     if (words->all && words->count > 0) wrong = "--all or names of phones, not both";
     if (!words->all && words->count == 0 && actions[h->action].changes)
         wrong = "which phones? their names, or --all";
@@ -105,16 +106,16 @@ static int run_action(const struct cmd_harden *h) {
     switch (h->action) {
     case CMD_HARDEN_PLAN:
         return cmd_harden_plan(h);
+    case CMD_HARDEN_PROVISION:
+        return cmd_harden_provision(h);
     case CMD_HARDEN_APPLY:
     case CMD_HARDEN_ROTATE:
     case CMD_HARDEN_WUI_OFF:
         return cmd_harden_apply(h);
-    case CMD_HARDEN_PROVISION:
     case CMD_HARDEN_ACTIONS:
         break;
     }
-    return cmd_usage_error("harden", "%s is not available in this version",
-                           actions[h->action].flag);
+    return CMD_USAGE; /* not reached */
 }
 
 int cmd_harden(int argc, char **argv) {

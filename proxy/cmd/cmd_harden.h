@@ -27,6 +27,10 @@ struct cmd_harden {
     bool beyond;     /* also what goes beyond the vendor's guide */
 };
 
+/* Two runs at once would change the same phone, or each give it another password. A descriptor to
+ * close, or -1 with one line in `error`; the lock goes with the process. */
+int cmd_harden_lock(const struct config *config, char *error, size_t error_len);
+
 /* Each returns the exit status; the caller keeps `h`. */
 int cmd_harden_plan(const struct cmd_harden *h);
 int cmd_harden_provision(const struct cmd_harden *h);

@@ -117,8 +117,7 @@ static int complain(const char *text) {
     return CMD_NO;
 }
 
-/* Two runs at once would change the same phone. The lock goes with the process. */
-static int lock_runs(const struct config *config, char *error, size_t error_len) {
+int cmd_harden_lock(const struct config *config, char *error, size_t error_len) {
     char *path;
     ENSURE(asprintf(&path, "%s.harden", config->vault.file.ptr) > 0);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -154,7 +153,7 @@ static int with_vault(const struct cmd_harden *h, enum apply_mode mode) {
     int lock = -1, status;
     bool has = h->config->vault.file.len > 0;
     if (has && mode != APPLY_PLAN) {
-        lock = lock_runs(h->config, error, sizeof(error));
+        lock = cmd_harden_lock(h->config, error, sizeof(error));
         if (lock < 0) return complain(error);
     }
     if (has)

@@ -1,6 +1,7 @@
 """Phones fetch their settings from the gate: each its own, and nobody else anything."""
 
 import http.client
+import json
 import ssl
 import subprocess
 
@@ -223,18 +224,23 @@ def test_a_reload_takes_it_away_and_brings_it_back(gate, authority):
     del gate.config["provisioning"]
     gate.rewrite()
     gate.reload()
-    with pytest.raises(requests.ConnectionError):
-        fetch(gate, "/000413A1B2C3.xml", cert=cert)
+    def is_served():
+        try:
+            return fetch(gate, "/000413A1B2C3.xml", cert=cert).status_code == 200
+        except requests.ConnectionError:
+            return False
+    gate_module.wait_for(lambda: not is_served(), 5, "both workers know")
     assert gate.record(event="tls_refused", reason="provisioning_is_off")
     gate.rewrite(provisioning=kept)
     gate.reload()
-    assert fetch(gate, "/000413A1B2C3.xml", cert=cert).status_code == 200
+    gate_module.wait_for(is_served, 5, "it is back")
 
 
 def test_a_phone_that_lost_its_password_is_out_after_a_reload(gate):
     gate._secret("101.pull", "another-" + PASSWORD + "\n")
     gate.reload()
-    assert fetch(gate, "/000413A1B2C3.xml", auth=digest("000413A1B2C3")).status_code == 401
+    gate_module.wait_for(lambda: fetch(gate, "/000413A1B2C3.xml", auth=digest("000413A1B2C3")
+                                       ).status_code == 401, 5, "the workers know")
     answer = fetch(gate, "/000413A1B2C3.xml", auth=digest("000413A1B2C3", "another-" + PASSWORD))
     assert answer.status_code == 200
 
@@ -269,3 +275,151 @@ def test_a_simulated_phone_with_another_phones_password_gets_nothing(gate, new_p
     point_at(phone, gate, http_client_user="000413A1B2C3", http_client_pass=PASSWORD)
     assert not phone.pull()["ok"]
     assert gate.record(event="provisioning", status=404)["reason"] == "other_phone"
+
+
+# --- from the factory to hardened --------------------------------------------------------------
+
+def fleet(new_gate, new_phone, authority, *words, **more):
+    """A gate with a vault in front of a phone in the factory's state that has a certificate."""
+    cert, key = authority.sign("000413A1B2C3")
+    phone = new_phone("--mac", "000413A1B2C3", "--cert", cert, "--key", key, "--http-port", "0", *words,
+                      hardened=False, login=(None, None),
+                      service=None)
+    port = free_port()
+    gate = new_gate({"101": {"name": "Reception", "url": phone.url, "profile": "snom",
+                             "host": "101.phones.localhost", "mac": "00:04:13:a1:b2:c3",
+                             "login": {"user": "gate", "from_vault": True},
+                             "tls": {"pin_sha256": [phone.pin]},
+                             "audit": {"http_port": phone.info["http_port"],
+                                       "remote_port": free_port()}, **more}},
+                    start=False, state_dir="state", vault={"file": "vault", "key_file": "vault.key"},
+                    provisioning={"listen": ["127.0.0.1:%d" % port], "directory": "provisioning",
+                                  "client_ca": authority.crt})
+    gate.pull_port = port
+    (gate.dir / "state").mkdir(mode=0o700)
+    return gate, phone
+
+
+def run(gate, *words):
+    return subprocess.run([gate_module.program(), words[0], "-c", str(gate.file), *words[1:]],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+
+
+def provision(gate, *words):
+    return run(gate, "harden", "--provision", str(gate.dir / "provisioning"), *words)
+
+
+def steps(gate):
+    """What an audit says of phone 101's four steps."""
+    done = run(gate, "audit", "--format", "json", "101")
+    assert done.stdout, done.stderr
+    phone = json.loads(done.stdout)["phones"][0]
+    return done.returncode, phone["steps"], [f for f in phone["findings"] if f["step"] != "beyond"]
+
+
+STEPS = {"http_user": "gate", "http_scheme": "on", "use_hidden_tags": "on", "admin_mode": "off",
+         "webserver_type": "https", "enable_keyboard_lock": "on"}
+
+
+def test_from_the_factory_to_all_four_steps(new_gate, new_phone, authority, sign_in):
+    gate, phone = fleet(new_gate, new_phone, authority)
+    assert run(gate, "secret", "init").returncode == 0
+    done = provision(gate)
+    assert done.returncode == 0, done.stderr
+    path = gate.dir / "provisioning" / "000413A1B2C3.xml"
+    assert done.stdout.startswith("wrote 1 file(s) to ")
+    assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
+    gate.start()
+    before = phone.settings()
+    assert before["http_user"] == "" and before["admin_mode"] == "on"
+    status, said, findings = steps(gate)
+    print(said, findings)
+    point_at(phone, gate)
+    answer = phone.pull()
+    assert answer["ok"] and answer["rebooted"], answer
+    gate_module.wait_for(lambda: not phone.state()["booting"], 10, "the phone is back")
+    after = phone.settings()
+    assert {k: after[k] for k in STEPS} == STEPS
+    passwords = [after[k] for k in ("http_pass", "admin_mode_password", "keyboard_lock_pw")]
+    assert len(set(passwords)) == 3 and [len(p) for p in passwords] == [16, 16, 6]
+    gate.secrets += passwords
+    # the gate logs in with what it made
+    page = sign_in(gate, "alice", host="101.phones.localhost").get("/")
+    assert page.status == 200, page.body
+    assert phone.counters()["failed_logins"] == 0
+    status, said, findings = steps(gate)
+    print(said, findings)
+    record = gate.record(event="phone_provisioned")
+    assert record["phone_id"] == "101" and record["outcome"] == "allowed"
+
+
+def test_the_same_file_a_second_time(new_gate, new_phone, authority):
+    gate, _ = fleet(new_gate, new_phone, authority)
+    assert run(gate, "secret", "init").returncode == 0
+    assert provision(gate, "101").returncode == 0
+    path = gate.dir / "provisioning" / "000413A1B2C3.xml"
+    first, vault = path.read_text(), (gate.dir / "vault").read_bytes()
+    assert provision(gate).returncode == 0
+    assert path.read_text() == first and (gate.dir / "vault").read_bytes() == vault
+
+
+def test_a_web_interface_that_nobody_wants(new_gate, new_phone, authority):
+    gate, phone = fleet(new_gate, new_phone, authority, wui=False)
+    assert run(gate, "secret", "init").returncode == 0
+    assert provision(gate).returncode == 0
+    gate.start()
+    point_at(phone, gate)
+    assert phone.pull()["ok"]
+    assert phone.settings()["webserver_type"] == "off"
+
+
+def test_the_password_to_fetch_with_is_in_the_file(new_gate, new_phone, authority):
+    gate, phone = fleet(new_gate, new_phone, authority, provisioning={"from_vault": True})
+    assert run(gate, "secret", "init").returncode == 0
+    gate.start()
+    done = provision(gate)
+    assert (done.returncode, done.stderr) == (0, "")     # the running gate was told
+    text = (gate.dir / "provisioning" / "000413A1B2C3.xml").read_text()
+    assert '<http_client_user perm="R">000413A1B2C3</http_client_user>' in text
+    password = text.split('<http_client_pass perm="R">')[1].split("<")[0]
+    gate.secrets.append(password)
+    assert fetch(gate, "/000413A1B2C3.xml", auth=digest("000413A1B2C3", password)).text == text
+
+
+def test_what_cannot_be_provisioned_is_named(new_gate, new_phone, authority):
+    gate, phone = fleet(new_gate, new_phone, authority)
+    done = provision(gate)
+    assert done.returncode != 0
+    assert run(gate, "secret", "init").returncode == 0
+    entries = gate.config["phones"]
+    gate.rewrite(phones=entries + (dict(entries[0], id="102", host="102.phones.localhost",
+                                        mac="000413A1B2C4", profile="mitel"),
+                                   {k: v for k, v in dict(entries[0], id="103", host="103.phones.localhost"
+                                                          ).items() if k != "mac"}))
+    done = provision(gate)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[:2] == [
+        "phonegate harden: 102: its profile says nothing about hardening",
+        "phonegate harden: 103: the configuration does not say its MAC"]
+    assert done.stdout.startswith("wrote 1 file(s) to ") and done.stdout.endswith(", failed: 2\n")
+    assert [p.name for p in (gate.dir / "provisioning").iterdir()] == ["000413A1B2C3.xml"]
+
+
+def test_a_directory_that_others_can_enter_and_a_strange_file(new_gate, new_phone, authority):
+    gate, phone = fleet(new_gate, new_phone, authority)
+    assert run(gate, "secret", "init").returncode == 0
+    directory = gate.dir / "elsewhere"
+    directory.mkdir(mode=0o755)
+    directory.chmod(0o755)
+    done = run(gate, "harden", "--provision", str(directory))
+    assert done.returncode == 1 and "others" in done.stderr
+    assert not list(directory.iterdir())
+    directory.chmod(0o700)
+    (directory / "000413A1B2C3.xml").symlink_to(gate.dir / "users")
+    done = run(gate, "harden", "--provision", str(directory))
+    assert done.returncode == 1 and "not a regular file" in done.stderr
+    (directory / "000413A1B2C3.xml").unlink()
+    (directory / "000413A1B2C3.xml").write_text("old")
+    (directory / "000413A1B2C3.xml").chmod(0o644)
+    assert run(gate, "harden", "--provision", str(directory)).returncode == 0
+    assert (directory / "000413A1B2C3.xml").stat().st_mode & 0o777 == 0o600
