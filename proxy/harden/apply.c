@@ -61,7 +61,7 @@ static void group_is_over(struct apply *a) {
     next_group(a);
 }
 
-static void stop_group(struct apply *a, const char *reason) {
+void apply_stop_group(struct apply *a, const char *reason) {
     apply_note_ended(a, reason);
     apply_finish(a, reason);
 }
@@ -79,7 +79,7 @@ static void keep_the_rest(struct apply *a) {
     if (apply_keep(a, settings, count))
         group_is_over(a);
     else
-        stop_group(a, "vault_not_written");
+        apply_stop_group(a, "vault_not_written");
 }
 
 static void on_checked(void *user, const struct change_result *result) {
@@ -88,7 +88,7 @@ static void on_checked(void *user, const struct change_result *result) {
     if (result->reason == NULL)
         keep_the_rest(a);
     else
-        stop_group(a, result->reason);
+        apply_stop_group(a, result->reason);
 }
 
 static void start_change(struct apply *a, enum change_kind kind, change_done *done) {
@@ -100,91 +100,39 @@ static void start_change(struct apply *a, enum change_kind kind, change_done *do
 /* Does the page show what was sent? Without administrator mode it shows nothing to the login. */
 static void check_page(struct apply *a) {
     bool closing = a->plan.changes[a->group[0]].stage == PLAN_CLOSING;
-    if (closing && a->account == ACCOUNT_LOGIN)
+    if (closing && a->way.account == ACCOUNT_LOGIN)
         keep_the_rest(a);
     else
         start_change(a, CHANGE_CHECK, on_checked);
 }
 
-/* ---- new accounts ---- */
-
-static void on_service_tried(void *user, const struct fetch_answer *answer) {
+static void on_saved(void *user, const struct change_result *result) {
     struct apply *a = user;
-    const struct str setting = STR("service_mode_password");
-    (void)answer;
-    if (way_is_proven(&a->way, ACCOUNT_ADMIN)) {
-        a->service = apply_new_service(a);
-        if (!apply_keep(a, &setting, 1)) {
-            stop_group(a, "vault_not_written");
-            return;
-        }
-    } else if (a->account == ACCOUNT_ADMIN) {
-        stop_group(a, "new_password_not_taken");
-        return;
-    }
-    a->way.account = a->account;
-    check_page(a);
-}
-
-static void try_service(struct apply *a) {
-    if (!apply_group_has(a, STR("service_mode_password")) &&
-        !apply_group_has(a, STR("service_mode_login"))) {
-        a->way.account = a->account;
+    if (result->reason == NULL)
         check_page(a);
-        return;
-    }
-    a->way.account = ACCOUNT_ADMIN;
-    (void)way_get(&a->way, STR("/"), on_service_tried, a);
-}
-
-static void on_login_tried(void *user, const struct fetch_answer *answer) {
-    struct apply *a = user;
-    const struct str setting = STR("http_pass");
-    (void)answer;
-    if (!way_is_proven(&a->way, ACCOUNT_LOGIN)) {
-        stop_group(a, "new_password_not_taken");
-        return;
-    }
-    a->login = apply_new_login(a);
-    a->open = false;
-    if (apply_keep(a, &setting, 1))
-        try_service(a);
     else
-        stop_group(a, "vault_not_written");
+        apply_stop_group(a, result->reason);
 }
 
-/* The phone may have new accounts now: go on with them, from a connection of their own. */
-static void change_accounts(struct apply *a) {
-    char error[256];
-    bool login = apply_group_has(a, STR("http_pass")) || apply_group_has(a, STR("http_user"));
-    bool service = apply_group_has(a, STR("service_mode_password")) ||
-                   apply_group_has(a, STR("service_mode_login"));
-    if (!login && !service) {
+/* What was applied only, and is in force, is saved by whoever may do so by now. */
+void apply_accounts_hold(struct apply *a) {
+    bool closing = a->plan.changes[a->group[0]].stage == PLAN_CLOSING;
+    if (!a->unsaved) {
         check_page(a);
         return;
     }
-    if (!way_open(&a->way, a->phone, apply_new_login(a), apply_new_service(a), error,
-                  sizeof(error))) {
-        log_event(LOG_ERROR, "phone.unusable", "phone=" STR_FMT " %s",
-                  STR_ARG(a->phone->policy->id), error);
-        stop_group(a, "phone_unusable");
-        return;
-    }
-    if (!login) {
-        try_service(a);
-        return;
-    }
-    a->way.account = ACCOUNT_LOGIN;
-    (void)way_get(&a->way, STR("/"), on_login_tried, a);
+    if (closing && a->service.user.len > 0) a->way.account = ACCOUNT_ADMIN;
+    start_change(a, CHANGE_SAVE, on_saved);
 }
 
 static void on_sent(void *user, const struct change_result *result) {
     struct apply *a = user;
     a->result.about = result->setting;
+    a->unsaved = result->unsaved;
     if (result->reason == NULL)
-        change_accounts(a);
+        apply_change_accounts(a);
     else
-        stop_group(a, result->reason);
+        apply_stop_group(a, result->reason);
 }
 
 /* ---- which form next ---- */

@@ -1,7 +1,8 @@
 /* apply_parts.h: what the files of apply share, and nobody else sees.
  *
  * apply.c: the way from one step to the next. apply_plan.c: what is wanted of the phone.
- * apply_login.c: new passwords, and whether the phone took them. apply_note.c: records. */
+ * apply_login.c: new passwords. apply_account.c: whether the phone took them. apply_note.c:
+ * records. */
 #ifndef PROXY_HARDEN_APPLY_PARTS_H
 #define PROXY_HARDEN_APPLY_PARTS_H
 
@@ -52,6 +53,7 @@ struct apply {
     size_t pair_count;
     char target[FORM_TARGET_MAX];
     size_t target_len;
+    bool unsaved;      /* the group was applied only */
     bool ready;        /* values and candidates are there */
     bool must_restart; /* something that was sent waits for it */
     struct apply_result result;
@@ -59,6 +61,12 @@ struct apply {
 
 /* The end, with a stable name or NULL. */
 void apply_finish(struct apply *a, const char *reason);
+
+/* The group was not taken: the end. */
+void apply_stop_group(struct apply *a, const char *reason);
+/* The group was sent: try the accounts that it changed, then go on with apply_accounts_hold. */
+void apply_change_accounts(struct apply *a);
+void apply_accounts_hold(struct apply *a);
 
 /* Judge what the probe saw; NULL, or why this phone is left alone. */
 const char *apply_judge(struct apply *a, const struct probe_result *probe,

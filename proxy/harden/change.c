@@ -4,7 +4,7 @@
 
 #include "policy/base/bytes.h"
 
-enum { BODY_MAX = 65536, BUTTON_NAME_ROOM = 72 };
+enum { BODY_MAX = 65536 };
 
 struct change {
     const struct way *way;
@@ -15,8 +15,6 @@ struct change {
     struct arena arena; /* of one page */
     char target[FORM_TARGET_MAX];
     struct change_result result;
-    bool saved;                     /* the form sent last saves by itself */
-    char applied[BUTTON_NAME_ROOM]; /* the button pressed, if it does not; NUL behind it */
 };
 
 static void free_change(struct change *c) {
@@ -78,31 +76,23 @@ static const char *refusal(const struct fetch_answer *answer) {
     return is_taken(answer) ? NULL : "change_refused";
 }
 
-static void on_saved(void *user, const struct fetch_answer *answer) {
+static void on_sent(void *user, const struct fetch_answer *answer) {
     struct change *c = user;
     c->fetch = NULL;
     finish(c, refusal(answer));
 }
 
-/* Some phones take a form first and save it by a second button, on the page that answers. */
+/* Some phones take a form first and save it by a second button, which then is on their pages. */
 static const char *save_now(struct change *c, struct str page) {
-    const char *const names[] = {c->applied, "save", "Save", "SAVE"};
+    static const char *const names[] = {"save", "Save", "SAVE", "Settings", "settings"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct form form;
         arena_reset(&c->arena);
         if (form_find_button(page, str_of(names[i]), &c->arena, &form) != FORM_OK) continue;
         const struct form_field *button = form_button(&form, STR("Save"));
-        if (button != NULL) return send_form(c, &form, button, on_saved);
+        if (button != NULL) return send_form(c, &form, button, on_sent);
     }
     return "save_not_found";
-}
-
-static void on_sent(void *user, const struct fetch_answer *answer) {
-    struct change *c = user;
-    c->fetch = NULL;
-    const char *reason = refusal(answer);
-    if (reason == NULL && !c->saved) reason = save_now(c, answer->body);
-    if (reason != NULL || c->saved) finish(c, reason);
 }
 
 /* ---- before ---- */
@@ -119,12 +109,10 @@ static const struct form_field *only_button(const struct form *form) {
 
 static const char *press(struct change *c, const struct form *form) {
     const struct form_field *button = form_button(form, STR("Save"));
-    c->saved = button != NULL;
+    c->result.unsaved = button == NULL;
     if (button == NULL) button = form_button(form, STR("Apply"));
     if (button == NULL) button = only_button(form);
     if (button == NULL) return "save_not_found";
-    if (button->name.len < sizeof(c->applied) && !c->saved)
-        memcpy(c->applied, button->name.ptr, button->name.len);
     return send_form(c, form, button, on_sent);
 }
 
@@ -162,26 +150,30 @@ static const char *compare(struct change *c, const struct form *form) {
     return NULL;
 }
 
+static const char *use_form(struct change *c, struct str page) {
+    struct form form;
+    enum form_verdict verdict = form_find(page, c->request.pairs[0].setting, &c->arena, &form);
+    if (verdict != FORM_OK) return form_verdict_str(verdict);
+    if (c->request.kind == CHANGE_CHECK) return compare(c, &form);
+    const char *reason = fill_in(c, &form);
+    return reason != NULL ? reason : press(c, &form);
+}
+
 static void on_page(void *user, const struct fetch_answer *answer) {
     struct change *c = user;
-    struct form form;
     c->fetch = NULL;
     const char *reason = way_trouble(answer);
-    if (reason == NULL) {
-        enum form_verdict verdict =
-            form_find(answer->body, c->request.pairs[0].setting, &c->arena, &form);
-        if (verdict != FORM_OK) reason = form_verdict_str(verdict);
-    }
-    bool check = c->request.kind == CHANGE_CHECK;
-    if (reason == NULL) reason = check ? compare(c, &form) : fill_in(c, &form);
-    if (reason == NULL && !check) reason = press(c, &form);
-    if (reason != NULL || check) finish(c, reason);
+    if (reason == NULL)
+        reason =
+            c->request.kind == CHANGE_SAVE ? save_now(c, answer->body) : use_form(c, answer->body);
+    if (reason != NULL || c->request.kind == CHANGE_CHECK) finish(c, reason);
 }
 
 struct change *change_start(const struct way *way, const struct change_request *request,
                             change_done *done, void *user) {
     struct change *c = calloc(1, sizeof(*c));
-    ENSURE(c != NULL && request->count > 0 && request->target.len <= sizeof(c->target));
+    ENSURE(c != NULL && request->target.len <= sizeof(c->target));
+    ENSURE(request->count > 0 || request->kind == CHANGE_SAVE);
     c->way = way;
     c->request = *request;
     memcpy(c->target, request->target.ptr, request->target.len);

@@ -16,7 +16,8 @@ struct change_pair {
 };
 
 enum change_kind {
-    CHANGE_SEND,  /* fill in and save */
+    CHANGE_SEND,  /* fill in and save, or, where the form only applies, apply */
+    CHANGE_SAVE,  /* press the button "Save" of what was applied; no pairs */
     CHANGE_CHECK, /* does the page show these values? Passwords are not compared */
 };
 
@@ -30,6 +31,7 @@ struct change_request {
 struct change_result {
     const char *reason; /* NULL: done */
     bool sent;          /* the phone may have got it, whatever the reason */
+    bool unsaved;       /* it was applied and is lost at a restart: CHANGE_SAVE is due */
     struct str setting; /* which field the reason is about; may be empty */
 };
 

@@ -1,11 +1,13 @@
 """`phonegate harden` through the phones' own pages: from the factory state to all four steps, what
 stops it, and what is left when it is killed anywhere."""
 
+import concurrent.futures
 import fcntl
 import json
 import os
 import signal
 import subprocess
+import threading
 
 import pytest
 import requests
@@ -205,6 +207,34 @@ def test_through_the_service_account(new_phone, new_site):
     assert {c["setting"] for c in said["101"]["changes"]} == {"keyboard_lock_pw", "webserver_type"}
     assert phone.settings()["admin_mode"] == "off"
     assert phone.settings()["keyboard_lock_pw"] == site.vault()["101", "keyboard_lock_pw"]["current"]
+
+
+def test_a_phone_that_was_reset_gets_its_passwords_back(factory, new_site):
+    phone = factory()
+    site = new_site({"101": phone})
+    assert site.harden("--apply", "101")[0] == 0
+    before = checked(site, phone)
+    phone.factory_reset()
+    phone.reset()
+    assert site.harden("--apply", "101")[0] == 0
+    assert checked(site, phone) == before
+
+
+@pytest.mark.parametrize("answer", ["close", "hang"])
+def test_a_restart_that_takes_its_time(factory, new_site, answer):
+    phone = factory(reboot_ms=2500, boot_answer=answer)
+    site = new_site({"101": phone})
+    status, said = site.harden("--apply", "101")
+    assert (status, said["101"]["reason"]) == (0, None)
+
+
+def test_what_was_applied_and_not_saved_is_saved_by_the_next_button(factory, new_site):
+    """A page with "Apply" alone: the page that answers has the button that saves."""
+    phone = factory(save_after_apply=True)
+    site = new_site({"101": phone})
+    status, said = site.harden("--apply", "101")
+    assert (status, said["101"]["reason"]) == (0, None)
+    checked(site, phone)
 
 
 def test_some_phones_at_a_time_and_one_that_stops(factory, new_site):
@@ -455,23 +485,48 @@ def finished(site, phone, *words):
     assert phone.counters()["failed_logins"] - failed <= 2 and not phone.state()["locked"]
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_killed_at_each_form_it_sends(factory, new_site, when):
-    phone = factory()
-    site = new_site({"101": phone})
-    came_to = 0
-    for number in range(1, 20):
-        if not Killed(site, phone, "--apply", "101").at(number, when, "POST"):
-            break
-        came_to = number
+@pytest.fixture
+def killed_everywhere(factory, new_site):
+    """killed_everywhere(prepare, words, ways, least): for each way and n = 1, 2, ... a phone of its
+    own, the command killed at the n-th event, and then run to its end; some at a time. At least so
+    many times it must have been killed."""
+    def one(prepare, words, way, number):
+        with making:
+            phone = factory()
+            site = new_site({"101": phone})
+        if prepare:
+            assert site.harden("--apply", "101")[0] == 0
+        if not way(Killed(site, phone, *words), number):
+            return False
         finished(site, phone)
-        site.init()
-        phone.factory_reset()
-        phone.reset()
-    assert came_to >= 6
+        return True
+
+    def every(prepare, words, ways, least):
+        def each(job):
+            return one(prepare, words, *job)
+        jobs = [(way, n) for way, most in ways for n in range(1, most + 1)]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            done = list(pool.map(each, jobs))
+        assert sum(done) >= least, done
+        # Each way ended by itself: the last number was one too many.
+        last = 0
+        for way, most in ways:
+            last += most
+            assert not done[last - 1], "not all of it was seen"
+    making = threading.Lock()
+    return every
 
 
-@pytest.mark.parametrize("number", [1, 5, 20, 30, 40])
+def at_form(when):
+    return lambda killed, number: killed.at(number, when, "POST")
+
+
+def test_killed_at_each_form(killed_everywhere):
+    killed_everywhere(False, ("--apply", "101"), [(at_form("before"), 8), (at_form("after"), 8)],
+                      12)
+
+
+@pytest.mark.parametrize("number", [1, 20, 30])
 def test_killed_at_any_request(factory, new_site, number):
     phone = factory()
     site = new_site({"101": phone})
@@ -479,44 +534,15 @@ def test_killed_at_any_request(factory, new_site, number):
     finished(site, phone)
 
 
-def test_killed_at_each_sync(factory, new_site):
+def test_killed_at_each_sync(killed_everywhere):
     """Before the sync the candidate may be lost: then the phone was not told yet."""
-    phone = factory()
-    site = new_site({"101": phone})
-    came_to = 0
-    for number in range(1, 60):
-        if not Killed(site, phone, "--apply", "101").at_sync(number):
-            break
-        came_to = number
-        finished(site, phone)
-        site.init()
-        phone.factory_reset()
-        phone.reset()
-    assert came_to >= 4
+    killed_everywhere(False, ("--apply", "101"), [(Killed.at_sync, 12)], 6)
 
 
-def test_rotation_killed_at_each_form(factory, new_site):
-    phone = factory()
-    site = new_site({"101": phone})
-    assert site.harden("--apply", "101")[0] == 0
-    came_to = 0
-    for when in ("before", "after"):
-        for number in range(1, 9):
-            if not Killed(site, phone, "--rotate", "--pins", "101").at(number, when, "POST"):
-                break
-            came_to += 1
-            finished(site, phone)
-    assert came_to >= 4
+def test_rotation_killed_at_each_form(killed_everywhere):
+    killed_everywhere(True, ("--rotate", "--pins", "101"),
+                      [(at_form("before"), 3), (at_form("after"), 3)], 4)
 
 
-def test_rotation_killed_at_each_sync(factory, new_site):
-    phone = factory()
-    site = new_site({"101": phone})
-    assert site.harden("--apply", "101")[0] == 0
-    came_to = 0
-    for number in range(1, 60):
-        if not Killed(site, phone, "--rotate", "--pins", "101").at_sync(number):
-            break
-        came_to = number
-        finished(site, phone)
-    assert came_to >= 4
+def test_rotation_killed_at_each_sync(killed_everywhere):
+    killed_everywhere(True, ("--rotate", "--pins", "101"), [(Killed.at_sync, 12)], 6)

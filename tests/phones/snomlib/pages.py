@@ -143,9 +143,19 @@ class Pages:
                        and (name in self.phone.settings.factory or
                             name in self.phone.settings.running))
         return ('<form method="post" action="%s">%s<table>%s</table>'
-                '<input type="submit" name="Settings" value="Apply">'
-                '<input type="submit" name="Settings" value="Save"></form>'
-                % (esc(path.lstrip("/")), self.tag(path), rows)) + self.restart_form(path)
+                '<input type="submit" name="Settings" value="Apply">%s</form>'
+                % (esc(path.lstrip("/")), self.tag(path), rows,
+                   "" if self.phone.switches["save_after_apply"] else
+                   '<input type="submit" name="Settings" value="Save">')
+                + self.save_form(path) + self.restart_form(path))
+
+    def save_form(self, path):
+        """Where forms are only applied: shown while something is not saved yet."""
+        settings = self.phone.settings
+        if not self.phone.switches["save_after_apply"] or settings.running == settings.stored:
+            return ""
+        return ('<form method="post" action="%s">%s<input type="submit" name="save" value="Save">'
+                '</form>' % (esc(path.lstrip("/")), self.tag(path)))
 
     def restart_form(self, path):
         if path not in ("/advanced_network.htm", "/advanced_update.htm"):
