@@ -1,6 +1,7 @@
 #include "proxy/client/status.h"
 
 #include "proxy/client/page.h"
+#include "proxy/harden/held.h"
 
 struct status {
     unsigned code;
@@ -131,6 +132,54 @@ static void put_defence(struct outbuf *out, struct defence *defence) {
         put_row(out, "clients_too_slow_total", "what", slows[i], atomic_load(&defence->slow[i]));
 }
 
+static void put_step(struct outbuf *out, const char *name, unsigned step, const char *state,
+                     uint64_t value) {
+    char labels[64];
+    struct outbuf text;
+    outbuf_init(&text, labels, sizeof(labels) - 1);
+    outbuf_put(&text, STR("{step=\""));
+    outbuf_put(&text, str_of(harden_step_str(step)));
+    if (state != NULL) outbuf_put(&text, STR("\",state=\""));
+    outbuf_put(&text, str_of(state));
+    outbuf_put(&text, STR("\"}"));
+    labels[text.len] = '\0';
+    put_value(out, name, labels, value);
+}
+
+static void put_step_changes(struct outbuf *out, const struct held_numbers *n) {
+    put_metric(out, "hardening_lost_total", "counter", "Steps that held on a phone and fail now.");
+    for (unsigned step = 1; step < HARDEN_STEPS; step++)
+        put_step(out, "hardening_lost_total", step, NULL, n->lost[step]);
+    put_metric(out, "hardening_mended_total", "counter", "Lost steps that hold again.");
+    for (unsigned step = 1; step < HARDEN_STEPS; step++)
+        put_step(out, "hardening_mended_total", step, NULL, n->mended[step]);
+}
+
+/* Numbers of phones, not a line for each: thousands of phones would be tens of thousands of lines,
+ * and which phone it is stands in its record. */
+static void put_hardening(struct outbuf *out, struct held *held) {
+    struct held_numbers n;
+    held_numbers(held, &n);
+    if (!n.on) return;
+    put_metric(out, "hardening_phones", "gauge", "Phones by step and what is known of it.");
+    for (unsigned step = 1; step < HARDEN_STEPS; step++)
+        for (int state = 0; state < HELD_STATES; state++)
+            put_step(out, "hardening_phones", step, held_state_name((enum held_state_count)state),
+                     n.steps[step][state]);
+    put_step_changes(out, &n);
+    put_gauge(out, "hardening_phones_hardened", "Phones that hold all four steps.", n.hardened);
+    put_gauge(out, "hardening_phones_drifted", "Phones that lost one of them.", n.drifted);
+    put_gauge(out, "hardening_phones_restricted", "Phones that only admins may use.", n.restricted);
+    put_gauge(out, "hardening_phones_in_admin_mode", "Phones that stay in administrator mode.",
+              n.stay_in_admin_mode);
+    put_gauge(out, "hardening_phones_incomplete", "Phones whose last check did not see all.",
+              n.incomplete);
+    put_metric(out, "hardening_checks_total", "counter", "Checks, by whether the phone answered.");
+    put_value(out, "hardening_checks_total", "{result=\"answered\"}", n.answered);
+    put_value(out, "hardening_checks_total", "{result=\"unanswered\"}", n.unanswered);
+    put_value(out, "hardening_checks_total", "{result=\"cancelled\"}", n.cancelled);
+}
+
 /* Prometheus' text format, version 0.0.4. */
 static struct str metrics(struct conn *c, struct io_buf *buf) {
     struct shared *shared = c->worker->shared;
@@ -159,6 +208,7 @@ static struct str metrics(struct conn *c, struct io_buf *buf) {
               unknown_keys(c->worker));
     put_phone_load(&out, c->worker);
     put_asset_cache(&out, shared->assets);
+    put_hardening(&out, shared->held);
     return outbuf_str(&out);
 }
 

@@ -12,6 +12,10 @@ uint64_t held_plan_next(uint64_t last_ms, uint64_t every_ms, uint64_t phase) {
     return from + (place >= at ? place - at : every_ms - at + place);
 }
 
+uint64_t held_plan_confirm(uint64_t now_ms, uint64_t every_ms) {
+    return now_ms + (every_ms / 4 < HELD_CONFIRM_MS ? every_ms / 4 : HELD_CONFIRM_MS);
+}
+
 uint64_t held_plan_resume(uint64_t now_ms, uint64_t age_ms, uint64_t every_ms, uint64_t phase) {
     if (age_ms > now_ms || age_ms >= every_ms + every_ms / 2)
         return held_plan_soon(now_ms, every_ms, phase);

@@ -18,6 +18,11 @@ uint64_t held_plan_soon(uint64_t now_ms, uint64_t every_ms, uint64_t phase);
 /* After a check at `last`: half an interval later at the earliest, one and a half at the latest. */
 uint64_t held_plan_next(uint64_t last_ms, uint64_t every_ms, uint64_t phase);
 
+/* What one look found lost is looked at again so long after, or after a quarter of an interval
+ * where that is shorter. */
+#define HELD_CONFIRM_MS UINT64_C(30000)
+uint64_t held_plan_confirm(uint64_t now_ms, uint64_t every_ms);
+
 /* At a start, where the last check was `age` ago. */
 uint64_t held_plan_resume(uint64_t now_ms, uint64_t age_ms, uint64_t every_ms, uint64_t phase);
 

@@ -11,6 +11,8 @@
 #include "policy/base/bytes.h"
 #include "proxy/base/log.h"
 #include "proxy/client/conn.h"
+#include "proxy/harden/held.h"
+#include "proxy/harden/held_check.h"
 #include "proxy/phone/phone_conn.h"
 #include "proxy/run/keeper.h"
 #include "proxy/run/listener.h"
@@ -104,10 +106,14 @@ static bool open_shared(struct server *s, const struct config *config) {
     random_or_abort(hash_key, sizeof(hash_key));
     s->shared.assets = asset_cache_new(hash_key, &config->asset_cache);
     s->shared.log = access_log_open(config->access_log.file.ptr);
-    if (s->shared.log != NULL) return true;
-    log_event(LOG_ERROR, "access_log.open_failed", "file=%s error=%s", config->access_log.file.ptr,
-              strerror(errno));
-    return false;
+    if (s->shared.log == NULL) {
+        log_event(LOG_ERROR, "access_log.open_failed", "file=%s error=%s",
+                  config->access_log.file.ptr, strerror(errno));
+        return false;
+    }
+    s->shared.held = held_open(&s->loop, &s->shared, config->state_dir);
+    held_use(s->shared.held, s->site);
+    return true;
 }
 
 /* ---- one worker's life ---- */
@@ -122,6 +128,7 @@ static void on_site(struct message *message) {
     struct site *old = crew->worker.site;
     crew->worker.site = next;
     site_leave(old, next, &crew->worker);
+    held_checks_leave(&crew->worker);
     site_release(old);
 }
 
@@ -152,6 +159,7 @@ static void on_stop(struct message *message) {
     struct worker *w = &crew->worker;
     if (w->stopping) return;
     w->stopping = true;
+    held_checks_leave(w);
     listeners_close(crew->listeners);
     for (struct conn *c = w->conns; c != NULL; c = c->next) conn_stop(c);
     crew->stop_at_ms = worker_now(w) + SERVER_GRACE_MS;
@@ -197,6 +205,7 @@ static bool reload(struct server *s) {
         log_event(LOG_ERROR, "config.reload_refused", "file=%s error=%s", s->path, error);
         return false;
     }
+    held_use(s->shared.held, site);
     asset_cache_set_limits(s->shared.assets, &site->config->asset_cache);
     count_descriptors(s, site->config);
     log_event(LOG_INFO, "config.reloaded", "old=" STR_FMT " new=" STR_FMT,
@@ -235,6 +244,7 @@ static void put_status(struct server *s, struct outbuf *out) {
     put_number(out, "connections", peers_total(s->shared.peers));
     put_number(out, "nonces", nonce_table_live(s->shared.nonces));
     put_number(out, "blocks", lockout_blocks(s->shared.lockout));
+    held_put_status(s->shared.held, out);
 }
 
 /* "ok TEXT NAME" or "no TEXT NAME". */
@@ -284,6 +294,7 @@ static void stop(struct server *s) {
     /* A log rotation while the last answers go out must not kill us; a second SIGTERM may. */
     signal(SIGHUP, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
+    held_stop(s->shared.held);
     keeper_stop(s->keeper);
 }
 
@@ -315,6 +326,14 @@ static unsigned worker_count(const struct config *config) {
     return cores > 0 ? (unsigned)cores : 1;
 }
 
+static void begin_checks(struct server *s) {
+    struct worker **workers = calloc(s->count, sizeof(struct worker *));
+    ENSURE(workers != NULL);
+    for (unsigned i = 0; i < s->count; i++) workers[i] = &s->crews[i].worker;
+    held_begin(s->shared.held, workers, s->count);
+    free(workers);
+}
+
 static bool start_crews(struct server *s) {
     s->count = worker_count(s->site->config);
     s->crews = calloc(s->count, sizeof(*s->crews));
@@ -328,6 +347,7 @@ static bool start_crews(struct server *s) {
         int rc = uv_thread_create(&s->crews[i].worker.thread, crew_run, &s->crews[i]);
         ENSURE(rc == 0);
     }
+    begin_checks(s);
     return true;
 }
 
@@ -350,6 +370,7 @@ static void say_ready(const struct server *s) {
 }
 
 static void close_shared(struct server *s) {
+    held_free(s->shared.held);
     keeper_free(s->keeper);
     asset_cache_free(s->shared.assets);
     access_log_free(s->shared.log);

@@ -22,6 +22,8 @@
 
 struct site;
 struct conn;
+struct held;
+struct held_check;
 
 /* How often deadlines are looked at: no time-out is kept more exactly than this. */
 #define WORKER_TICK_MS 100
@@ -56,6 +58,7 @@ struct shared {
     struct sessions *sessions;
     struct access_log *log;
     struct asset_cache *assets;
+    struct held *held;   /* phones that are hardened; NULL in commands */
     struct peers *peers; /* connections in all and per address */
     uint8_t claim_key[32];
     uint64_t epoch_ms; /* wall clock at start less the loop clock: added to a loop's now it never
@@ -98,10 +101,11 @@ struct worker {
     uv_timer_t tick;
     uv_check_t after_io;
     uv_prepare_t before_sleep;
-    struct timed timed;   /* head of the ring */
-    struct conn *conns;   /* all of this worker's */
-    size_t live;          /* objects that must be gone before the loop may end */
-    struct grave *graves; /* what is freed once the stack is unwound */
+    struct timed timed;        /* head of the ring */
+    struct conn *conns;        /* all of this worker's */
+    struct held_check *checks; /* of phones' hardening, under way here */
+    size_t live;               /* objects that must be gone before the loop may end */
+    struct grave *graves;      /* what is freed once the stack is unwound */
     struct crowd crowd;
     struct handshakes handshakes;
     /* No descriptor is left: close a connection that can be spared. False: there is none. Set by

@@ -166,6 +166,12 @@ static void in_any_hour_about_as_many(void **state) {
     for (size_t i = 0; i < 6; i++) assert_true(hours[i] > 900 && hours[i] < 1100);
 }
 
+static void what_was_lost_is_looked_at_again_soon(void **state) {
+    (void)state;
+    assert_int_equal(held_plan_confirm(1000, 6 * HOUR), 1000 + HELD_CONFIRM_MS);
+    assert_int_equal(held_plan_confirm(1000, 1000), 1250);
+}
+
 static void a_restart_asks_nobody_again(void **state) {
     (void)state;
     const uint64_t now = 1785000000123, every = 6 * HOUR;
@@ -195,6 +201,7 @@ int main(void) {
         cmocka_unit_test(the_first_round_is_spread),
         cmocka_unit_test(every_interval_at_the_same_place),
         cmocka_unit_test(in_any_hour_about_as_many),
+        cmocka_unit_test(what_was_lost_is_looked_at_again_soon),
         cmocka_unit_test(a_restart_asks_nobody_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
