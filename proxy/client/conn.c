@@ -1,6 +1,8 @@
 #include "proxy/client/conn.h"
 
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "proxy/client/admission.h"
@@ -299,18 +301,30 @@ static const struct stream_ops stream_ops = {
 
 /* ---- deadlines ---- */
 
+/* Octets that the other side's kernel has taken; ours alone may keep megabytes, and makes room for
+ * more in leaps. */
+static uint64_t taken_by_reader(const struct conn *c, size_t unsent) {
+    uv_os_fd_t fd;
+    int queued = 0;
+    uint64_t given = c->stream.queued_total - unsent;
+    if (uv_fileno((const uv_handle_t *)&c->stream.tcp, &fd) != 0 ||
+        ioctl(fd, SIOCOUTQ, &queued) != 0 || queued < 0 || (uint64_t)queued > given)
+        return given;
+    return given - (uint64_t)queued;
+}
+
 /* The person must take what we send: no octet for answer_stall_ms, or over as long a time fewer
  * than answer_min_bytes_s a second, and we stop. */
 static bool reader_is_stuck(struct conn *c) {
     const struct config_limits *l = limits_of(c);
     uint64_t now = worker_now(c->worker);
     size_t unsent = stream_unsent(&c->stream);
-    uint64_t sent = c->stream.queued_total - unsent;
+    uint64_t sent = unsent > 0 ? taken_by_reader(c, unsent) : c->stream.queued_total;
+    uint64_t in_window = sent > c->window_sent ? sent - c->window_sent : 0;
     if (unsent == 0 || sent != c->sent_seen) c->stuck_since_ms = now;
     c->sent_seen = sent;
     uint64_t span = now - c->window_since_ms;
-    bool slow =
-        span >= l->answer_stall_ms && sent - c->window_sent < l->answer_min_bytes_s * span / 1000;
+    bool slow = span >= l->answer_stall_ms && in_window < l->answer_min_bytes_s * span / 1000;
     if (unsent == 0 || span >= l->answer_stall_ms) {
         c->window_since_ms = now;
         c->window_sent = sent;

@@ -65,7 +65,7 @@ struct conn {
     uint64_t id;
     uint64_t accepted_ms;
     uint64_t idle_until_ms;
-    uint64_t sent_seen; /* octets the kernel had taken at the last check */
+    uint64_t sent_seen; /* octets the reader had taken at the last check */
     uint64_t stuck_since_ms;
     uint64_t window_sent,
         window_since_ms;  /* the same at the beginning of the span being measured */
