@@ -72,10 +72,11 @@ bool admission_enter(struct conn *c) {
         return c->is_status;
     }
     enum peers_verdict verdict = count(c);
-    enum shed_why why;
-    struct guest *spare = NULL;
-    if (verdict != PEERS_OK && verdict != PEERS_TOO_FAST) spare = spare_for(c, verdict, &why);
-    if (spare != NULL) {
+    /* Where not even room to be told was left, one goes for that, and one for the other. */
+    for (int i = 0; i < 2 && verdict != PEERS_OK && verdict != PEERS_TOO_FAST; i++) {
+        enum shed_why why;
+        struct guest *spare = spare_for(c, verdict, &why);
+        if (spare == NULL) break;
         shed(spare, why);
         verdict = c->peer.counted ? PEERS_OK : count(c);
     }
@@ -163,12 +164,14 @@ static struct conn *idle_person(struct worker *w) {
     return NULL;
 }
 
-bool admission_make_room(struct worker *w) {
+bool admission_spare_stranger(struct worker *w) {
     struct guest *guest = crowd_oldest(&w->crowd, worker_now(w));
-    if (guest != NULL) {
-        shed(guest, SHED_DESCRIPTORS);
-        return true;
-    }
+    if (guest != NULL) shed(guest, SHED_DESCRIPTORS);
+    return guest != NULL;
+}
+
+bool admission_make_room(struct worker *w) {
+    if (admission_spare_stranger(w)) return true;
     struct conn *idle = idle_person(w);
     if (idle != NULL) shed(&idle->guest, SHED_DESCRIPTORS);
     return idle != NULL;

@@ -26,7 +26,10 @@ void admission_hello(struct conn *c, struct str data);
 /* The handshake is done. */
 void admission_greeted(struct conn *c);
 
-/* Close what can best be spared of this worker. False: nothing. */
+/* Close the connection of this worker that can best be spared. False: there is none. For a
+ * newcomer, of those over which nobody has signed in; for a connection to a phone, else a person's
+ * idle one, too. */
+bool admission_spare_stranger(struct worker *w);
 bool admission_make_room(struct worker *w);
 
 #endif

@@ -115,7 +115,7 @@ static bool accept_failed(struct listener *l, int error) {
     case EMFILE:
     case ENFILE:
         tell(l, error);
-        if (admission_make_room(l->worker) || turn_one_away(l)) return true;
+        if (admission_spare_stranger(l->worker) || turn_one_away(l)) return true;
         break;
     default:
         tell(l, error);

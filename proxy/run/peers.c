@@ -154,9 +154,24 @@ static size_t with_reserve(size_t max) {
     return max + (max / 8 > 8 ? max / 8 : 8);
 }
 
+static size_t most_strangers(const struct peers_limits *limits) {
+    return limits->reserve < limits->total ? limits->total - limits->reserve : 1;
+}
+
+/* Strangers who are only told so do not fill the reserve. */
 static bool is_full(const struct peers *p, const struct peers_limits *limits, bool known) {
-    size_t strangers = limits->reserve < limits->total ? limits->total - limits->reserve : 1;
-    return p->total >= limits->total || (!known && p->strangers >= strangers);
+    size_t most = most_strangers(limits);
+    size_t told = p->strangers > most ? p->strangers - most : 0;
+    if (known) return p->total - told >= limits->total;
+    return p->total >= limits->total || p->strangers >= most;
+}
+
+/* Not even room to be told. */
+static bool is_refused(const struct peers *p, const struct peers_limits *limits, bool known,
+                       size_t here) {
+    size_t told = with_reserve(limits->total) - limits->total;
+    return p->total >= limits->total + told || here >= with_reserve(limits->per_address) ||
+           (!known && p->strangers >= most_strangers(limits) + told);
 }
 
 static enum peers_verdict add_locked(struct peers *p, const struct peers_limits *limits,
@@ -165,8 +180,7 @@ static enum peers_verdict add_locked(struct peers *p, const struct peers_limits 
     if (!peer->known && is_too_fast(p, limits, &peer->key, now_ms)) return PEERS_TOO_FAST;
     struct entry **slot = find(p, &peer->key);
     size_t here = *slot != NULL ? (*slot)->count : 0;
-    if (p->total >= with_reserve(limits->total) || here >= with_reserve(limits->per_address))
-        return PEERS_REFUSED;
+    if (is_refused(p, limits, peer->known, here)) return PEERS_REFUSED;
     if (*slot == NULL) {
         *slot = calloc(1, sizeof(**slot));
         ENSURE(*slot != NULL);

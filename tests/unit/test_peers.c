@@ -108,6 +108,26 @@ static void the_reserve_is_not_for_strangers(void **state) {
     peers_free(p);
 }
 
+/* Strangers who are told 503 take no place of a person. */
+static void who_is_told_does_not_fill_the_reserve(void **state) {
+    (void)state;
+    struct peers *p = peers_new(hash_key);
+    struct peers_limits limits = {
+        .total = 100, .per_address = 1000, .reserve = 20, .known_ms = 1000};
+    struct peer strangers[93], people[21];
+    assert_int_equal(add(p, limits, &people[0], "192.0.2.1", 0), PEERS_OK);
+    peers_prove(p, &people[0], 0);
+    for (int i = 0; i < 93; i++)
+        assert_int_equal(add(p, limits, &strangers[i], "198.51.100.1", 0), i < 80 ? PEERS_OK
+                                                                           : i < 92
+                                                                               ? PEERS_FULL
+                                                                               : PEERS_REFUSED);
+    for (int i = 1; i < 20; i++)
+        assert_int_equal(add(p, limits, &people[i], "192.0.2.1", 0), PEERS_OK);
+    assert_int_equal(add(p, limits, &people[20], "192.0.2.1", 0), PEERS_REFUSED);
+    peers_free(p);
+}
+
 /* The table of addresses where people were is bounded; the one longest unseen goes. */
 static void known_addresses_are_bounded(void **state) {
     (void)state;
@@ -191,6 +211,7 @@ int main(void) {
         cmocka_unit_test(ipv6_counts_by_64),
         cmocka_unit_test(one_address_has_its_limit),
         cmocka_unit_test(the_reserve_is_not_for_strangers),
+        cmocka_unit_test(who_is_told_does_not_fill_the_reserve),
         cmocka_unit_test(known_addresses_are_bounded),
         cmocka_unit_test(strangers_have_a_rate),
         cmocka_unit_test(all_together_have_a_limit),
