@@ -65,12 +65,13 @@
     "Bring phones to the four steps of the vendor's guide. One of:\n"                              \
     "  --plan            say what would change on which phone; nothing is changed\n"               \
     "  --provision DIR   write the file for each phone's setting server\n"                         \
+    "  --provisioned     phones have fetched their files: what they prove is in force\n"           \
     "  --apply           change the phones through their own pages\n"                              \
     "  --rotate          new passwords on phones whose passwords are in the vault\n"               \
     "                    (--pins: new PINs for the keyboard lock, too)\n"                          \
     "  --wui-off         switch off the web interface of phones with \"wui = false\"\n"            \
     "PHONE... or --all says which; --plan and --provision take all where none is named.\n"         \
-    "  --beyond          what goes beyond the guide as well (--plan, --apply)\n"                   \
+    "  --beyond          what goes beyond the guide as well (--plan, --apply, --provision)\n"      \
     "  --parallel N      so many phones at a time\n"                                               \
     "  --format text|json  text if absent\n"                                                       \
     "Exit status: 0 every phone is as it should be (--plan: nothing would change), 1 not, 2\n"     \

@@ -14,6 +14,7 @@ static const struct action {
 } actions[CMD_HARDEN_ACTIONS] = {
     [CMD_HARDEN_PLAN] = {"--plan", false, 32},
     [CMD_HARDEN_PROVISION] = {"--provision", false, 1},
+    [CMD_HARDEN_PROVISIONED] = {"--provisioned", true, 32},
     [CMD_HARDEN_APPLY] = {"--apply", true, 4},
     [CMD_HARDEN_ROTATE] = {"--rotate", true, 4},
     [CMD_HARDEN_WUI_OFF] = {"--wui-off", true, 4},
@@ -40,8 +41,9 @@ static bool take_action(int *argc, char **argv, struct cmd_harden *h) {
     }
     h->directory = directory;
     if (given == 1) return true;
-    (void)cmd_usage_error(argv[0], "one of --plan, --provision DIR, --apply, --rotate and "
-                                   "--wui-off says what to do");
+    (void)cmd_usage_error(argv[0],
+                          "one of --plan, --provision DIR, --provisioned, --apply, --rotate and "
+                          "--wui-off says what to do");
     return false;
 }
 
@@ -108,6 +110,8 @@ static int run_action(const struct cmd_harden *h) {
         return cmd_harden_plan(h);
     case CMD_HARDEN_PROVISION:
         return cmd_harden_provision(h);
+    case CMD_HARDEN_PROVISIONED:
+        return cmd_harden_provisioned(h);
     case CMD_HARDEN_APPLY:
     case CMD_HARDEN_ROTATE:
     case CMD_HARDEN_WUI_OFF:

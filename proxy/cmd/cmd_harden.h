@@ -5,11 +5,12 @@
 #include "proxy/cmd/cmd.h"
 
 enum cmd_harden_action {
-    CMD_HARDEN_PLAN,      /* say what would change */
-    CMD_HARDEN_PROVISION, /* write the files that phones fetch their settings from */
-    CMD_HARDEN_APPLY,     /* through the phones' own pages */
-    CMD_HARDEN_ROTATE,    /* new passwords */
-    CMD_HARDEN_WUI_OFF,   /* no web interface where none is wanted */
+    CMD_HARDEN_PLAN,        /* say what would change */
+    CMD_HARDEN_PROVISION,   /* write the files that phones fetch their settings from */
+    CMD_HARDEN_PROVISIONED, /* they have fetched them: what they prove is in force */
+    CMD_HARDEN_APPLY,       /* through the phones' own pages */
+    CMD_HARDEN_ROTATE,      /* new passwords */
+    CMD_HARDEN_WUI_OFF,     /* no web interface where none is wanted */
     CMD_HARDEN_ACTIONS
 };
 
@@ -34,6 +35,7 @@ int cmd_harden_lock(const struct config *config, char *error, size_t error_len);
 /* Each returns the exit status; the caller keeps `h`. */
 int cmd_harden_plan(const struct cmd_harden *h);
 int cmd_harden_provision(const struct cmd_harden *h);
+int cmd_harden_provisioned(const struct cmd_harden *h);
 int cmd_harden_apply(const struct cmd_harden *h); /* --apply, --rotate, --wui-off */
 
 #endif

@@ -289,6 +289,7 @@ def fleet(new_gate, new_phone, authority, *words, **more):
     gate = new_gate({"101": {"name": "Reception", "url": phone.url, "profile": "snom",
                              "host": "101.phones.localhost", "mac": "00:04:13:a1:b2:c3",
                              "login": {"user": "gate", "from_vault": True},
+                             "admin_login": {"user": "service", "from_vault": True},
                              "tls": {"pin_sha256": [phone.pin]},
                              "audit": {"http_port": phone.info["http_port"],
                                        "remote_port": free_port()}, **more}},
@@ -330,27 +331,64 @@ def test_from_the_factory_to_all_four_steps(new_gate, new_phone, authority, sign
     assert done.stdout.startswith("wrote 1 file(s) to ")
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
     gate.start()
-    before = phone.settings()
-    assert before["http_user"] == "" and before["admin_mode"] == "on"
-    status, said, findings = steps(gate)
-    print(said, findings)
+    status, said, _ = steps(gate)
+    assert status == 1 and [said[s] for s in "1234"] == ["fails"] * 4
+    done = run(gate, "harden", "--provisioned", "--all")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "101: asks_for_no_login")
     point_at(phone, gate)
     answer = phone.pull()
     assert answer["ok"] and answer["rebooted"], answer
     gate_module.wait_for(lambda: not phone.state()["booting"], 10, "the phone is back")
     after = phone.settings()
     assert {k: after[k] for k in STEPS} == STEPS
-    passwords = [after[k] for k in ("http_pass", "admin_mode_password", "keyboard_lock_pw")]
-    assert len(set(passwords)) == 3 and [len(p) for p in passwords] == [16, 16, 6]
+    passwords = [after[k] for k in ("http_pass", "service_mode_password", "admin_mode_password",
+                                    "keyboard_lock_pw")]
+    assert len(set(passwords)) == 4 and [len(p) for p in passwords] == [16, 16, 16, 6]
     gate.secrets += passwords
     # the gate logs in with what it made
     page = sign_in(gate, "alice", host="101.phones.localhost").get("/")
     assert page.status == 200, page.body
-    assert phone.counters()["failed_logins"] == 0
     status, said, findings = steps(gate)
-    print(said, findings)
-    record = gate.record(event="phone_provisioned")
-    assert record["phone_id"] == "101" and record["outcome"] == "allowed"
+    assert [said[s] for s in "1234"] == ["holds"] * 4, findings
+    # what the phone proved is in force, and nothing is left to do
+    assert run(gate, "secret", "list").stdout.count("\tcandidate") == 4
+    done = run(gate, "harden", "--provisioned", "--all")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout == "101: has its settings\n1 phone(s), 1 with their settings\n"
+    assert run(gate, "secret", "list").stdout.count("\tcurrent") == 4
+    done = run(gate, "harden", "--plan")
+    assert done.returncode == 0 and "101: nothing to change" in done.stdout
+    page = sign_in(gate, "alice", host="101.phones.localhost").get("/")
+    assert page.status == 200, page.body
+    assert phone.counters()["failed_logins"] == 0
+    assert gate.record(event="phone_provisioned", phone_id="101")["outcome"] == "allowed"
+    assert gate.record(event="phone_provisioning_checked", phone_id="101", outcome="allowed")
+
+
+def test_a_phone_that_did_not_fetch_keeps_its_passwords(new_gate, new_phone, authority):
+    """Provisioned once; then new passwords are made, and the phone has not heard of them."""
+    gate, phone = fleet(new_gate, new_phone, authority)
+    assert run(gate, "secret", "init").returncode == 0 and provision(gate).returncode == 0
+    gate.start()
+    point_at(phone, gate)
+    assert phone.pull()["ok"]
+    assert run(gate, "harden", "--provisioned", "101").returncode == 0
+    old = run(gate, "secret", "show", "101", "http_pass").stdout.strip()
+    assert old == phone.settings()["http_pass"]
+    gate.secrets.append(old)
+    done = subprocess.run([gate_module.program(), "secret", "set", "-c", str(gate.file), "101",
+                           "http_pass", "--candidate", "--generate"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    assert provision(gate).returncode == 0
+    done = run(gate, "harden", "--provisioned", "101")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "101: old_password_still")
+    assert run(gate, "secret", "show", "101", "http_pass").stdout.strip() == old
+    assert phone.pull()["ok"]
+    assert run(gate, "harden", "--provisioned", "101").returncode == 0
+    new = run(gate, "secret", "show", "101", "http_pass").stdout.strip()
+    assert new != old and new == phone.settings()["http_pass"]
+    gate.secrets.append(new)
 
 
 def test_the_same_file_a_second_time(new_gate, new_phone, authority):
