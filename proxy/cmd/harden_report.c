@@ -27,6 +27,7 @@ const char *harden_report_words(const char *reason) {
         {"new_password_not_taken", "it does not take the new password; both are in the vault"},
         {"change_not_taken", "its page shows another value than it was sent"},
         {"restart_not_found", "no page of it has a button to restart it"},
+        {"forgotten_at_restart", "its restart undid what was saved: it is open again"},
         {"restart_too_long", "it did not come back after its restart"},
         {"asks_for_no_login", "it asks for no login: see harden --apply"},
         {"wui_is_wanted", "its entry in the configuration does not say wui = false"},

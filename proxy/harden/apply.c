@@ -172,9 +172,20 @@ static bool make_group(struct apply *a, size_t first) {
     return true;
 }
 
+/* Back: does it still know the login? One that forgot it would be closed for ever by what follows,
+ * and stand open for everybody else. */
+static void on_back(void *user, const struct fetch_answer *answer) {
+    struct apply *a = user;
+    bool known = way_is_proven(&a->way, a->account);
+    if (known)
+        next_group(a);
+    else
+        apply_finish(a, answer->reason != NULL ? answer->reason : "forgotten_at_restart");
+}
+
 static void on_restarted(void *user, const char *reason) {
     struct apply *a = user;
-    bool off = a->request.mode == APPLY_WUI_OFF;
+    char error[256];
     apply_note_phone(a, "phone_restarted", reason);
     if (reason != NULL) {
         apply_finish(a, reason);
@@ -183,10 +194,14 @@ static void on_restarted(void *user, const char *reason) {
     a->result.restarted = true;
     a->must_restart = false;
     a->find_count = 0; /* pages may have other names now */
-    if (off)
+    if (a->request.mode == APPLY_WUI_OFF) {
         start_probe(a, on_probed_again);
-    else
-        next_group(a);
+    } else if (way_open(&a->way, a->phone, a->login, a->service, error, sizeof(error))) {
+        a->way.account = a->account;
+        (void)way_get(&a->way, STR("/"), on_back, a);
+    } else {
+        apply_finish(a, "phone_unusable");
+    }
 }
 
 static void restart(struct apply *a) {

@@ -330,6 +330,31 @@ def test_a_locked_phone_is_left_alone(new_phone, new_site):
     assert phone.counters()["failed_logins"] == before
 
 
+def test_neither_password_is_taken(new_phone, new_site):
+    """The one in force, then the candidate, and that is all: the phone locks at the third."""
+    phone = new_phone("--http-port", "0", login=("gate", "right"), service=None)
+    site = new_site({"101": phone}, entry={"admin_login": None})
+    for words in ((), ("--candidate",)):
+        done = subprocess.run(site.command("secret", "set", "101", "http_pass", *words),
+                              input="wrong-%d-wrong\n" % len(words), text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == 0, done.stderr
+    before = site.vault()
+    stopped(site, "credentials_rejected", phone)
+    assert phone.counters()["failed_logins"] == 2 and site.vault() == before
+
+
+def test_a_phone_that_forgets_what_was_saved(factory, new_site):
+    """It is open again after its restart: administrator mode stays on, or nobody could mend it."""
+    phone = factory(forgets=True)
+    site = new_site({"101": phone})
+    stopped(site, "forgotten_at_restart", phone)
+    assert phone.counters()["reboots"] == 1 and phone.settings()["admin_mode"] == "on"
+    phone.switch(forgets=False)
+    assert site.harden("--apply", "101")[0] == 0
+    checked(site, phone)
+
+
 def test_user_mode_without_a_service_account(new_phone, new_site):
     phone = new_phone("--http-port", "0", login=("gate", "right"), service=None,
                       settings={"keyboard_lock_pw": ""})

@@ -170,7 +170,8 @@ class Site:
         taken = self.phone.settings.change(wanted)
         if names.get("settings", "").lower() == "save" and path != "/dummy.htm" or \
                 "store_settings" in names or "save" in names:
-            self.phone.settings.save()
+            if not self.phone.switches["forgets"]:
+                self.phone.settings.save()
         self.phone.note("change", " ".join(taken))
         if path in ("/dummy.htm", "/settings.htm"):
             return Answer(200, self.pages.page("Settings", "<p>OK</p>"))

@@ -51,6 +51,7 @@ DEFAULTS = {
     "refuse": False,            # the TLS port is closed
     "page_without": "",         # settings that no page shows, separated by blanks
     "save_after_apply": False,  # forms can be applied only; the page that answers saves
+    "forgets": False,           # Save saves nothing
     "kill_pid": 0,              # a process that gets SIGKILL from the phone ...
     "kill_at": 0,               # ... at the so-many-th request from now on; of these paths' methods:
     "kill_method": "",          # "POST"; "": every one
