@@ -99,6 +99,15 @@
     "  --parallel N         phones at a time (32)\n"                                               \
     "  --baseline FILE      an earlier report in JSON: show only what changed since\n"             \
     "Exit status: 0 all holds, 1 something falls short, 2 wrong usage.\n"
+#define PIN_HELP                                                                                   \
+    "By which public key (SHA-256 of SubjectPublicKeyInfo) a phone is known.\n"                    \
+    "  show PHONE   what the phone shows now: fingerprint, subject, dates; exit status 0 if\n"     \
+    "               it is one of its pins\n"                                                       \
+    "  add PHONE    the same, and once you have confirmed it, into the pins file; older pins\n"    \
+    "               count for pin_window_s more\n"                                                 \
+    "  --yes FINGERPRINT   with add: the one that is expected; without a terminal there is no\n"   \
+    "               other way\n"                                                                   \
+    "Nothing is sent to the phone, and no fingerprint is believed because it is shown.\n"
 #define SELF_TEST_HELP                                                                             \
     "Compute the examples of RFC 7616 and RFC 2617 with the code and the OpenSSL that the\n"       \
     "gate uses, and name algorithms that are missing (FIPS).\n"                                    \
@@ -127,6 +136,8 @@ static const struct cmd_entry commands[] = {
      "passwords of phones in the vault", SECRET_HELP, true},
     {"audit", cmd_audit, "audit [-c FILE] [--format text|json|html] [--baseline FILE] [PHONE...]",
      "which of the four hardening steps hold on which phone", AUDIT_HELP, true},
+    {"pin", cmd_pin, "pin show|add PHONE [--yes FINGERPRINT] [-c FILE]",
+     "by which key a phone is known", PIN_HELP, true},
     {"self-test", cmd_self_test, "self-test", "compute the examples of the Digest RFCs",
      SELF_TEST_HELP, false},
     {"reload", cmd_reload, "reload [-c FILE]", "tell the running gate to read its files again",

@@ -31,6 +31,7 @@ int cmd_harden(int argc, char **argv);
 int cmd_self_test(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_secret(int argc, char **argv);
+int cmd_pin(int argc, char **argv);
 
 /* `explain --requests`: one request a line of the file `path` ("-": standard input), one line of
  * answer each; their form is in phonegate(8). Returns the exit status. */

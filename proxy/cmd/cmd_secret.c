@@ -4,11 +4,10 @@
  * That it was shown stands in the access log before it is. */
 #include "proxy/cmd/cmd_secret.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "proxy/cmd/cmd.h"
-#include "proxy/record/event.h"
+#include "proxy/cmd/operator_record.h"
 #include "proxy/run/process.h"
 
 static const char *const which_names[] = {"current", "candidate"};
@@ -23,8 +22,6 @@ int cmd_secret_refuse(const char *format, ...) {
 
 bool cmd_secret_record(const struct secret_job *job, const char *event, const char *settings) {
     const struct config_part *part = job->settings;
-    /* Standard output is for the secret. */
-    const char *path = str_equal(part->access_log, STR("-")) ? "/dev/stderr" : part->access_log.ptr;
     const struct event_field fields[] = {{"settings", str_of(settings)},
                                          {"vault", part->vault.file}};
     const struct event record = {.event = event,
@@ -33,23 +30,7 @@ bool cmd_secret_record(const struct secret_job *job, const char *event, const ch
                                  .by_operator = true,
                                  .more = fields,
                                  .more_count = ARRAY_LEN(fields)};
-    struct access_log *log = access_log_open(path);
-    bool written = log != NULL;
-    int error = errno;
-    if (written) {
-        event_write(log, &record);
-        access_log_flush(log);
-        error = errno;
-        written = access_log_healthy(log);
-    }
-    access_log_free(log);
-    if (written) return true;
-    if (part->access_log_required) {
-        (void)cmd_secret_refuse("nothing is done without a record: %s: %s", path, strerror(error));
-        return false;
-    }
-    fprintf(stderr, "warning: no record is made: %s: %s\n", path, strerror(error));
-    return true;
+    return operator_record("secret", part->access_log, part->access_log_required, &record);
 }
 
 /* ---- show ---- */
