@@ -18,6 +18,7 @@ static const struct action {
     [CMD_HARDEN_APPLY] = {"--apply", true, 4},
     [CMD_HARDEN_ROTATE] = {"--rotate", true, 4},
     [CMD_HARDEN_WUI_OFF] = {"--wui-off", true, 4},
+    [CMD_HARDEN_RECOVER] = {"--recover", true, 32},
 };
 
 struct words {
@@ -42,8 +43,8 @@ static bool take_action(int *argc, char **argv, struct cmd_harden *h) {
     h->directory = directory;
     if (given == 1) return true;
     (void)cmd_usage_error(argv[0],
-                          "one of --plan, --provision DIR, --provisioned, --apply, --rotate and "
-                          "--wui-off says what to do");
+                          "one of --plan, --provision DIR, --provisioned, --apply, --rotate, "
+                          "--wui-off and --recover says what to do");
     return false;
 }
 
@@ -115,6 +116,7 @@ static int run_action(const struct cmd_harden *h) {
     case CMD_HARDEN_APPLY:
     case CMD_HARDEN_ROTATE:
     case CMD_HARDEN_WUI_OFF:
+    case CMD_HARDEN_RECOVER:
         return cmd_harden_apply(h);
     case CMD_HARDEN_ACTIONS:
         break;

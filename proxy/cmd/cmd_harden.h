@@ -11,6 +11,7 @@ enum cmd_harden_action {
     CMD_HARDEN_APPLY,       /* through the phones' own pages */
     CMD_HARDEN_ROTATE,      /* new passwords */
     CMD_HARDEN_WUI_OFF,     /* no web interface where none is wanted */
+    CMD_HARDEN_RECOVER,     /* which password did a phone take when a run was cut? */
     CMD_HARDEN_ACTIONS
 };
 
@@ -36,6 +37,6 @@ int cmd_harden_lock(const struct config *config, char *error, size_t error_len);
 int cmd_harden_plan(const struct cmd_harden *h);
 int cmd_harden_provision(const struct cmd_harden *h);
 int cmd_harden_provisioned(const struct cmd_harden *h);
-int cmd_harden_apply(const struct cmd_harden *h); /* --apply, --rotate, --wui-off */
+int cmd_harden_apply(const struct cmd_harden *h); /* and --rotate, --wui-off, --recover */
 
 #endif

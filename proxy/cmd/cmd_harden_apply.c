@@ -1,4 +1,4 @@
-/* phonegate harden --plan, --apply, --rotate, --wui-off: some phones at a time. */
+/* phonegate harden --plan, --apply, --rotate, --wui-off, --recover: some phones at a time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -65,8 +65,13 @@ static void on_done(void *user, const struct apply_result *result) {
     start_next(run);
 }
 
-/* With --all, --wui-off is about phones that are marked. */
+/* With --all, --wui-off is about phones that are marked, and --recover about those that may have
+ * one of two passwords. */
 static bool is_meant(const struct run *run, size_t phone) {
+    const struct secrets secrets = {&run->h->config->phones[phone], run->vault};
+    if (run->mode == APPLY_RECOVER)
+        return secrets_has(&secrets, STR("http_pass"), VAULT_CANDIDATE) ||
+               secrets_has(&secrets, STR("service_mode_password"), VAULT_CANDIDATE);
     return run->mode != APPLY_WUI_OFF || !run->h->all || !run->h->config->phones[phone].wui;
 }
 
@@ -174,6 +179,7 @@ int cmd_harden_apply(const struct cmd_harden *h) {
         [CMD_HARDEN_APPLY] = APPLY_HARDEN,
         [CMD_HARDEN_ROTATE] = APPLY_ROTATE,
         [CMD_HARDEN_WUI_OFF] = APPLY_WUI_OFF,
+        [CMD_HARDEN_RECOVER] = APPLY_RECOVER,
     };
     return with_vault(h, modes[h->action]);
 }

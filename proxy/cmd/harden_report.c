@@ -42,7 +42,7 @@ const char *harden_report_words(const char *reason) {
 bool harden_report_is_good(enum apply_mode mode, const struct apply_result *result) {
     if (result->reason != NULL) return false;
     if (mode == APPLY_PLAN) return result->plan != NULL && result->plan->count == 0;
-    if (mode == APPLY_ROTATE) return true;
+    if (mode == APPLY_ROTATE || mode == APPLY_RECOVER) return true;
     if (result->after == NULL) return false;
     if (mode == APPLY_WUI_OFF) return result->after->steps[3] == HARDEN_HOLDS;
     for (unsigned step = 1; step <= HARDEN_STEP_MAX; step++)

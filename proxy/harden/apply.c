@@ -350,8 +350,13 @@ static void on_recovered(void *user, const struct recover_result *result) {
     a->open = result->state == RECOVER_OPEN;
     a->login = result->login;
     a->service = result->service;
+    if (result->promoted) apply_note_phone(a, "phone_password_recovered", NULL);
     if (result->promoted && a->request.vault_written != NULL)
         a->request.vault_written(a->user, false);
+    if (a->request.mode == APPLY_RECOVER) {
+        apply_finish(a, a->open ? "asks_for_no_login" : NULL);
+        return;
+    }
     if (way_open(&a->way, a->phone, a->login, a->service, error, sizeof(error))) {
         start_probe(a, on_probed);
         return;

@@ -28,6 +28,7 @@ enum apply_mode {
     APPLY_HARDEN,
     APPLY_ROTATE,  /* new passwords where they are in the vault */
     APPLY_WUI_OFF, /* the web interface off, nothing else */
+    APPLY_RECOVER, /* which password does it take? The first step only */
 };
 
 struct apply_request {

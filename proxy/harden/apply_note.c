@@ -3,7 +3,7 @@
 #include "proxy/record/event.h"
 
 static struct str action_of(const struct apply *a) {
-    static const char *const names[] = {"plan", "apply", "rotate", "wui-off"};
+    static const char *const names[] = {"plan", "apply", "rotate", "wui-off", "recover"};
     return str_of(names[a->request.mode]);
 }
 

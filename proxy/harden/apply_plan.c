@@ -81,6 +81,8 @@ static const char *make_wants(struct apply *a) {
         if (a->open) return "asks_for_no_login";
         want_new_secrets(a);
         return a->want_count > 0 ? NULL : "not_in_the_vault";
+    case APPLY_RECOVER:
+        return NULL; /* not reached */
     case APPLY_WUI_OFF:
         if (a->phone->wui) return "wui_is_wanted";
         if (a->before.steps[3] != HARDEN_HOLDS) want(a, STR("webserver_type"), STR("off"));

@@ -452,6 +452,28 @@ def test_one_run_at_a_time(factory, new_site):
     assert done.returncode == 1 and "another phonegate harden is at work" in done.stderr
 
 
+@pytest.mark.parametrize("sent", [False, True])
+def test_recover_says_which_password_is_in_force(factory, new_site, sent):
+    phones = {"101": factory(), "102": factory()}
+    site, phone = new_site(phones), phones["101"]
+    assert site.harden("--apply", "--all")[0] == 0
+    if sent:
+        assert Killed(site, phone, "--rotate", "101").at(1, "after", "POST")
+    else:
+        assert site.run("secret", "set", "101", "http_pass", "--candidate",
+                        "--generate").returncode == 0
+    both = site.vault()["101", "http_pass"]
+    assert set(both) == {"current", "candidate"}
+    before = phones["102"].counters()["requests"]
+    status, said = site.harden("--recover", "--all")
+    assert status == 0 and list(said) == ["101"]
+    assert phones["102"].counters()["requests"] == before
+    now = site.vault()["101", "http_pass"]
+    assert now["current"] == both["candidate" if sent else "current"]
+    assert now["current"] == phone.settings()["http_pass"]
+    assert bool(site.records(event="phone_password_recovered")) == sent
+
+
 # --- killed anywhere ---------------------------------------------------------------------------
 
 class Killed:
