@@ -53,6 +53,8 @@ static void flush_locked(struct access_log *log) {
         ssize_t wrote = write(log->fd, log->buffer + done, log->len - done);
         if (wrote > 0)
             done += (size_t)wrote;
+        else if (wrote == 0) /* no error, no progress: not again and again */
+            error = EIO;
         else if (errno != EINTR)
             error = errno;
     }
