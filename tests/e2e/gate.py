@@ -80,6 +80,17 @@ def shown(answer):
     return re.sub(rb"request [0-9]+", b"request N", answer.body)
 
 
+def stop_phones(process):
+    """They end with their standard input."""
+    process.stdin.close()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
+
+
 class Phone:
     """A simulated phone in a process of its own."""
 
@@ -168,13 +179,7 @@ class Phone:
             self.switch(**self.home)
 
     def stop(self):
-        self.process.stdin.close()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
+        stop_phones(self.process)
 
 
 class Fleet:
@@ -213,13 +218,7 @@ class Fleet:
         self._ask("set %d %s" % (number, json.dumps(values)))
 
     def stop(self):
-        self.process.stdin.close()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
+        stop_phones(self.process)
 
 
 # --- certificates ------------------------------------------------------------------------------
