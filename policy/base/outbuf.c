@@ -49,6 +49,30 @@ void outbuf_hex(struct outbuf *out, const uint8_t *bytes, size_t len) {
     out->len += 2 * len;
 }
 
+void outbuf_markup(struct outbuf *out, struct str s) {
+    for (size_t i = 0; i < s.len; i++) {
+        switch (s.ptr[i]) {
+        case '&':
+            outbuf_put(out, STR("&amp;"));
+            break;
+        case '<':
+            outbuf_put(out, STR("&lt;"));
+            break;
+        case '>':
+            outbuf_put(out, STR("&gt;"));
+            break;
+        case '"':
+            outbuf_put(out, STR("&quot;"));
+            break;
+        case '\'':
+            outbuf_put(out, STR("&#39;"));
+            break;
+        default:
+            outbuf_char(out, s.ptr[i]);
+        }
+    }
+}
+
 struct str outbuf_str(const struct outbuf *out) {
     return (struct str){out->ptr, out->len};
 }

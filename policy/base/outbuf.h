@@ -21,6 +21,8 @@ void outbuf_char(struct outbuf *out, char c);
 void outbuf_u64(struct outbuf *out, uint64_t value);
 /* Lower-case hex, two digits a byte. */
 void outbuf_hex(struct outbuf *out, const uint8_t *bytes, size_t len);
+/* As text or as a quoted attribute of HTML or XML. */
+void outbuf_markup(struct outbuf *out, struct str s);
 struct str outbuf_str(const struct outbuf *out);
 
 #endif

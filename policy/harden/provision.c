@@ -63,30 +63,6 @@ static enum provision_verdict check(const struct provision_setting *settings, si
     return is_confirmed(settings, count, one) ? PROVISION_OK : PROVISION_UNCONFIRMED;
 }
 
-static void put_escaped(struct outbuf *out, struct str value) {
-    for (size_t i = 0; i < value.len; i++) {
-        switch (value.ptr[i]) {
-        case '&':
-            outbuf_put(out, STR("&amp;"));
-            break;
-        case '<':
-            outbuf_put(out, STR("&lt;"));
-            break;
-        case '>':
-            outbuf_put(out, STR("&gt;"));
-            break;
-        case '"':
-            outbuf_put(out, STR("&quot;"));
-            break;
-        case '\'':
-            outbuf_put(out, STR("&#39;"));
-            break;
-        default:
-            outbuf_char(out, value.ptr[i]);
-        }
-    }
-}
-
 static void put_setting(struct outbuf *out, const struct provision_setting *one) {
     static const char *const flags[] = {
         [PROVISION_R] = "R", [PROVISION_RW] = "RW", [PROVISION_USER] = "!"};
@@ -100,7 +76,7 @@ static void put_setting(struct outbuf *out, const struct provision_setting *one)
     outbuf_put(out, STR(" perm=\""));
     outbuf_put(out, str_of(flags[one->perm]));
     outbuf_put(out, STR("\">"));
-    put_escaped(out, one->value);
+    outbuf_markup(out, one->value);
     outbuf_put(out, STR("</"));
     outbuf_put(out, one->name);
     outbuf_put(out, STR(">\n"));

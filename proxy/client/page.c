@@ -120,34 +120,10 @@ struct str page_phrase(unsigned status) {
     return status < 300 ? STR("OK") : status < 400 ? STR("Redirect") : STR("Error");
 }
 
-static void put_escaped(struct outbuf *out, struct str s) {
-    for (size_t i = 0; i < s.len; i++) {
-        switch (s.ptr[i]) {
-        case '&':
-            outbuf_put(out, STR("&amp;"));
-            break;
-        case '<':
-            outbuf_put(out, STR("&lt;"));
-            break;
-        case '>':
-            outbuf_put(out, STR("&gt;"));
-            break;
-        case '"':
-            outbuf_put(out, STR("&quot;"));
-            break;
-        case '\'':
-            outbuf_put(out, STR("&#39;"));
-            break;
-        default:
-            outbuf_char(out, s.ptr[i]);
-        }
-    }
-}
-
 static void begin(struct outbuf *out, struct str title) {
     outbuf_put(out, STR("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                         "<meta name=\"viewport\" content=\"width=device-width\"><title>"));
-    put_escaped(out, title);
+    outbuf_markup(out, title);
     outbuf_put(out, STR("</title><style>:root{color-scheme:light dark}body{font:1rem/1.5 "
                         "system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem;"
                         "overflow-wrap:anywhere}h1{font-size:1.5rem;line-height:1.2}"
@@ -155,7 +131,7 @@ static void begin(struct outbuf *out, struct str title) {
                         "outline-offset:3px}ul{padding:0}li{list-style:none;padding:.6rem 0;"
                         "border-top:1px solid #8888}li>a{font-weight:600}small{display:block;"
                         "font-size:.9rem}</style></head><body><main><h1>"));
-    put_escaped(out, title);
+    outbuf_markup(out, title);
     outbuf_put(out, STR("</h1>\n"));
 }
 
@@ -175,11 +151,11 @@ void page_status(struct outbuf *out, unsigned status, const char *reason, struct
     }
     begin(out, title);
     outbuf_put(out, STR("<p>"));
-    put_escaped(out, advice);
+    outbuf_markup(out, advice);
     outbuf_put(out, STR("</p>\n"));
     if (detail.len > 0) {
         outbuf_put(out, STR("<p>"));
-        put_escaped(out, str_part(detail, 0, 512));
+        outbuf_markup(out, str_part(detail, 0, 512));
         outbuf_put(out, STR("</p>\n"));
     }
     if (status != 400 && status != 401 && status < 500)
@@ -191,7 +167,7 @@ void page_status(struct outbuf *out, unsigned status, const char *reason, struct
      */
     if (status != 401 && status != 404 && status != 421) {
         outbuf_char(out, ' ');
-        put_escaped(out, str_of(reason));
+        outbuf_markup(out, str_of(reason));
         if (request_id > 0) outbuf_put(out, STR(", request "));
         if (request_id > 0) outbuf_u64(out, request_id);
     }
@@ -202,16 +178,16 @@ void page_status(struct outbuf *out, unsigned status, const char *reason, struct
 void page_portal_begin(struct outbuf *out, struct str user) {
     begin(out, STR("Your phones"));
     outbuf_put(out, STR("<p>Signed in as <strong>"));
-    put_escaped(out, user);
+    outbuf_markup(out, user);
     /* A list without marks is read out as a list only when its role says so. */
     outbuf_put(out, STR("</strong>.</p>\n<ul role=\"list\">\n"));
 }
 
 static void put_link(struct outbuf *out, struct str href, struct str text) {
     outbuf_put(out, STR("<a href=\""));
-    put_escaped(out, href);
+    outbuf_markup(out, href);
     outbuf_put(out, STR("\" rel=\"noreferrer\">"));
-    put_escaped(out, text);
+    outbuf_markup(out, text);
     outbuf_put(out, STR("</a>"));
 }
 
@@ -220,7 +196,7 @@ void page_portal_phone(struct outbuf *out, const struct page_phone *phone) {
     outbuf_put(out, STR("<li>"));
     put_link(out, named ? phone->host_href : phone->path_href, phone->name);
     outbuf_put(out, STR(" <small>as "));
-    put_escaped(out, phone->role);
+    outbuf_markup(out, phone->role);
     if (named) {
         outbuf_put(out, STR(" &middot; "));
         put_link(out, phone->path_href, STR("open below this address"));
@@ -254,7 +230,7 @@ static void put_fact(struct outbuf *out, struct str name, struct str value) {
     outbuf_put(out, STR("<li>"));
     outbuf_put(out, name);
     outbuf_put(out, STR(": <strong>"));
-    put_escaped(out, value);
+    outbuf_markup(out, value);
     outbuf_put(out, STR("</strong></li>\n"));
 }
 
@@ -278,7 +254,7 @@ void page_whoami(struct outbuf *out, const struct page_person *person) {
 void page_sign_out(struct outbuf *out, struct str user) {
     begin(out, STR("Sign out"));
     outbuf_put(out, STR("<p>Signed in as <strong>"));
-    put_escaped(out, user);
+    outbuf_markup(out, user);
     outbuf_put(out,
                STR("</strong>. All browsers that are signed in with this name will ask for the "
                    "password again.</p>\n<form method=\"post\" action=\"/signout\">"

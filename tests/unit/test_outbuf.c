@@ -56,7 +56,17 @@ static void full(void **state) {
     assert_memory_equal(memory + 5, "###", 3);
 }
 
+static void markup(void **state) {
+    (void)state;
+    char memory[64];
+    struct outbuf out;
+    outbuf_init(&out, memory, sizeof(memory));
+    outbuf_markup(&out, STR("a<b>&\"'\xc3\xa4"));
+    assert_true(str_equal(outbuf_str(&out), STR("a&lt;b&gt;&amp;&quot;&#39;\xc3\xa4")));
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(text), cmocka_unit_test(full)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(text), cmocka_unit_test(full),
+                                       cmocka_unit_test(markup)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
