@@ -213,11 +213,20 @@ struct held_phone *held_add(struct held *h, struct str id) {
     return p;
 }
 
+/* A password that was changed while the gate, or who changed it, went down: nobody knows which one
+ * the phone took. The look's own login finds out, before a person comes. */
+static bool has_candidate(const struct held *h, const struct held_phone *p) {
+    const struct config_phone *phone = &h->site->config->phones[p->index];
+    return phone->login.candidate.len > 0 || phone->admin_login.candidate.len > 0;
+}
+
 static void plan(struct held *h, struct held_phone *p, bool is_new) {
     uint64_t every = settings_of(h)->check_every_ms, now = now_ms(h), seconds = wall_s();
     uint64_t tried_s = p->memory.tried_s;
     if (every == 0) return;
-    if (is_new || tried_s == 0 || tried_s > seconds)
+    if (has_candidate(h, p))
+        p->due_ms = now;
+    else if (is_new || tried_s == 0 || tried_s > seconds)
         p->due_ms = held_plan_soon(now, every, p->phase);
     else
         p->due_ms = held_plan_resume(now, (seconds - tried_s) * 1000, every, p->phase);

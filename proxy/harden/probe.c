@@ -95,16 +95,20 @@ bool probe_side(struct probe *p, enum probe_door door, uint16_t port) {
 static void on_slot(struct phone_waiter *waiter) {
     struct probe *p = container_of(waiter, struct probe, waiter);
     p->has_slot = true;
+    p->waits = false;
     p->timed.deadline_ms = 0;
     if (p->done == NULL)
         probe_finish(p);
     else
-        probe_look(p);
+        p->next(p);
 }
 
 static void on_expired(struct timed *timed) {
     struct probe *p = container_of(timed, struct probe, timed);
-    if (p->waiter.state == WAITER_QUEUED && !phone_slot_leave(p->phone, &p->waiter)) return;
+    /* A call that is on its way goes on where it arrives. */
+    if (p->waits && !phone_slot_leave(p->phone, &p->waiter)) return;
+    if (p->waits) probe_trouble(p, "phone_queue_timeout");
+    p->waits = false;
     probe_finish(p);
 }
 
@@ -116,17 +120,28 @@ static void take_slot(struct probe *p) {
     switch (phone_slot_take(p->phone, &p->waiter)) {
     case SLOT_GRANTED:
         p->has_slot = true;
-        probe_look(p);
+        p->next(p);
         return;
     case SLOT_QUEUED:
-        p->result.trouble = "phone_queue_timeout";
+        p->waits = true;
         p->timed.deadline_ms = worker_now(p->worker) + p->options.timeouts.queue_ms;
         return;
     case SLOT_FULL:
-        p->result.trouble = "phone_queue_full";
+        probe_trouble(p, "phone_queue_full");
         probe_finish_soon(p);
         return;
     }
+}
+
+/* In the background nobody waits for more than one look at one port. */
+void probe_go_on(struct probe *p, void (*next)(struct probe *p)) {
+    p->next = next;
+    if (!p->options.background) {
+        next(p);
+        return;
+    }
+    probe_give_slot(p);
+    take_slot(p);
 }
 
 struct probe *probe_start(struct worker *w, struct config *config, size_t index,
@@ -149,6 +164,7 @@ struct probe *probe_start(struct worker *w, struct config *config, size_t index,
         !p->cfg->login_required && p->cfg->policy->profile->login != PHONE_LOGIN_NONE;
     w->live++;
     timed_start(w, &p->timed, on_expired);
+    p->next = probe_look;
     take_slot(p);
     return p;
 }
@@ -158,12 +174,10 @@ void probe_cancel(struct probe *p) {
     if (p->over) return;
     if (p->look != NULL) look_cancel(p->look);
     if (p->fetch != NULL) fetch_cancel(p->fetch);
-    bool waits = p->look == NULL && p->fetch == NULL && !p->has_slot;
     p->look = NULL;
     p->fetch = NULL;
     /* A call that is on its way finds nobody to tell, and ends. */
-    if (waits && p->waiter.state == WAITER_CALLED) return;
-    if (waits && p->waiter.state == WAITER_QUEUED && !phone_slot_leave(p->phone, &p->waiter))
-        return;
+    if (p->waits && !phone_slot_leave(p->phone, &p->waiter)) return;
+    p->waits = false;
     probe_finish(p);
 }

@@ -41,7 +41,11 @@ static void on_remote(void *user, const struct look_answer *a) {
     probe_read(p);
 }
 
+/* The port is not the web server's, and may be slow to say no: people need not wait for it. Where
+ * the pages are open to everybody, reading them needs the slot again. */
 static void look_at_remote(struct probe *p) {
+    bool open = p->result.facts.challenge == HARDEN_CHALLENGE_NONE;
+    if (p->options.background && !open) probe_give_slot(p);
     if (probe_side(p, PROBE_CLEAR, p->cfg->remote_port))
         look(p, p->side, false, on_remote);
     else
@@ -129,7 +133,7 @@ static void on_old_tls(void *user, const struct look_answer *a) {
     p->look = NULL;
     if (a->tls_version == 0) {
         probe_trouble(p, "phone_tls_failed");
-        look_at_plain(p);
+        probe_go_on(p, look_at_plain);
         return;
     }
     note_pin(p, a);
@@ -141,14 +145,14 @@ static void on_old_tls(void *user, const struct look_answer *a) {
         facts->certificate =
             is_pinned(p->cfg, a->pin) ? HARDEN_CERTIFICATE_TRUSTED : HARDEN_CERTIFICATE_CHANGED;
     note_challenge(p, a);
-    look_at_plain(p);
+    probe_go_on(p, look_at_plain);
 }
 
 static void look_at_old_tls(struct probe *p) {
     if (probe_side(p, PROBE_OLD_TLS, p->cfg->port))
         look(p, p->side, true, on_old_tls);
     else
-        look_at_plain(p);
+        probe_go_on(p, look_at_plain);
 }
 
 /* What ended the handshake. A pinned certificate with a key too short is the right one all the
@@ -213,11 +217,10 @@ static void on_tls(void *user, const struct look_answer *a) {
     } else {
         note_answer(p, a);
     }
-    look_at_plain(p);
+    probe_go_on(p, look_at_plain);
 }
 
 void probe_look(struct probe *p) {
-    p->result.trouble = NULL;
     if (p->cfg->tls)
         look(p, p->phone, true, on_tls);
     else

@@ -31,6 +31,8 @@ struct probe {
     size_t page;              /* of the profile's settings_pages */
     const char *page_trouble; /* the first page's */
     bool has_slot, over;
+    bool waits;                    /* in the phone's queue */
+    void (*next)(struct probe *p); /* with the slot */
     char mac[13], model[ABOUT_MODEL_MAX], firmware[ABOUT_FIRMWARE_MAX];
 };
 
@@ -40,6 +42,9 @@ void probe_trouble(struct probe *p, const char *reason);
 void probe_finish(struct probe *p);
 /* The same, from the loop. */
 void probe_finish_soon(struct probe *p);
+
+/* On with `next`, with the slot: in the background whoever waits for the phone goes first. */
+void probe_go_on(struct probe *p, void (*next)(struct probe *p));
 
 /* With the slot taken: the ports, then probe_read. */
 void probe_look(struct probe *p);

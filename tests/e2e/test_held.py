@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -17,9 +18,10 @@ DRIFT = ("phone_drifted", "phone_mended", "phone_restricted", "phone_unrestricte
 @pytest.fixture
 def held(new_gate, new_phone):
     """held(...) -> a gate in front of one phone, looked at every second, and that phone."""
-    def make(every=1, on_drift="report", settings=None, start=True, state="state", **more):
+    def make(every=1, on_drift="report", settings=None, start=True, state="state", remote=None,
+             **more):
         phone = new_phone("--http-port", "0", settings=dict(HARDENED, **(settings or {})))
-        phone.entry = {"audit": {"http_port": phone.info["http_port"], "remote_port": free_port()}}
+        phone.entry = {"audit": {"http_port": phone.info["http_port"], "remote_port": remote or free_port()}}
         status = free_port()
         if state:
             more["state_dir"] = state
@@ -256,6 +258,30 @@ def test_people_and_checks_take_turns(held, sign_in):
         assert session.get("/phone/101/").status == 200
     assert phone.counters()["garbled"] == 0
     assert events(gate) == []
+
+
+def test_nobody_waits_for_a_port_that_does_not_answer(held, sign_in):
+    """The old remote port, silently filtered: a listener whose backlog is full takes no more."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        port = silent.getsockname()[1]
+        full = [socket.socket() for _ in range(3)]
+        for one in full:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        gate, _ = held(remote=port, limits={"phone_connect_s": 3})
+        session = sign_in(gate, "bob")
+        longest, end = 0, time.monotonic() + 5
+        while time.monotonic() < end:
+            begun = time.monotonic()
+            assert session.get("/phone/101/").status == 200
+            longest = max(longest, time.monotonic() - begun)
+            time.sleep(0.02)
+        assert longest < 1.5 * SLOWER
+        wait_for(lambda: checks(gate) > 0, 10, "a check ends")
+        for one in full:
+            one.close()
 
 
 def test_off_asks_nothing_and_says_so(held):
