@@ -444,6 +444,18 @@ def test_rotation_while_a_gate_serves(factory, new_site, sign_in):
     assert gate.stderr().count("config.reload") >= 2
 
 
+def test_a_running_gate_serves_what_was_hardened(factory, new_site, sign_in):
+    """Before, the phone asks for no login and is refused; afterwards the gate has its password."""
+    phone = factory()
+    site = new_site({"101": phone}, state_dir="state")
+    gate = site.gate.start()
+    alice = sign_in(gate, "alice", "101.phones.localhost")
+    assert alice.get("/info.htm").status == 502
+    assert site.harden("--apply", "101")[0] == 0
+    assert alice.get("/info.htm").status == 200
+    assert phone.counters()["failed_logins"] == 0
+
+
 def test_one_run_at_a_time(factory, new_site):
     site = new_site({"101": factory()})
     with open(site.gate.dir / "vault.harden", "w") as lock:
