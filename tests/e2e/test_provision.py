@@ -424,6 +424,22 @@ def test_the_password_to_fetch_with_is_in_the_file(new_gate, new_phone, authorit
     assert fetch(gate, "/000413A1B2C3.xml", auth=digest("000413A1B2C3", password)).text == text
 
 
+def test_passwords_are_kept_before_a_file_is_written(new_gate, new_phone, authority):
+    """Interrupted between the vault and the files: the next run writes what the vault has."""
+    gate, _ = fleet(new_gate, new_phone, authority)
+    assert run(gate, "secret", "init").returncode == 0
+    (gate.dir / "in-the-way").write_text("")
+    done = run(gate, "harden", "--provision", str(gate.dir / "in-the-way"))
+    assert done.returncode == 1 and "not a directory" in done.stderr
+    kept = run(gate, "secret", "show", "101").stdout
+    assert kept.count("candidate") == 4
+    assert provision(gate).returncode == 0
+    assert run(gate, "secret", "show", "101").stdout == kept
+    text = (gate.dir / "provisioning" / "000413A1B2C3.xml").read_text()
+    for line in kept.splitlines():
+        assert ">%s<" % line.split("\t")[2] in text
+
+
 def test_what_cannot_be_provisioned_is_named(new_gate, new_phone, authority):
     gate, phone = fleet(new_gate, new_phone, authority)
     done = provision(gate)
