@@ -103,6 +103,7 @@ struct config_vault {
     struct str file; /* path, resolved; empty: there is none */
     struct vault_key_source key;
     uint64_t candidate_after_ms; /* between a refused password and the candidate */
+    uint64_t generation;         /* how often it was written when it was read */
 };
 
 /* Phones fetch their settings from a listener of their own (policy/access/pull.h). */

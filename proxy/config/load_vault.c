@@ -87,10 +87,12 @@ void load_vault(struct loader *l) {
     const config_setting_t *at = reader_at(config_setting_get_member(l->root, "vault"), "file");
     char error[512];
     l->vault = vault_open(settings->file.ptr, &settings->key, false, error, sizeof(error));
-    if (l->vault == NULL)
+    if (l->vault == NULL) {
         reader_error(&l->reader, at, "vault %s", error);
-    else
-        tell_damage(l, at);
+        return;
+    }
+    l->snapshot->config.vault.generation = vault_generation(l->vault);
+    tell_damage(l, at);
 }
 
 static struct str take(struct loader *l, struct str id, struct str setting,

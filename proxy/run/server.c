@@ -14,6 +14,7 @@
 #include "proxy/harden/held.h"
 #include "proxy/harden/held_check.h"
 #include "proxy/phone/phone_conn.h"
+#include "proxy/record/event.h"
 #include "proxy/run/keeper.h"
 #include "proxy/run/listener.h"
 #include "proxy/run/process.h"
@@ -188,6 +189,23 @@ static void crew_run(void *argument) {
 /* ---- signals ---- */
 
 /* False: refused, which was logged. */
+/* A vault that was written less often than before was put back as it once was: its passwords may be
+ * older than the phones'. */
+static void note_older_vault(struct server *s, const struct config *fresh) {
+    const struct config_vault *was = &s->site->config->vault, *is = &fresh->vault;
+    if (is->file.len == 0 || !str_equal(was->file, is->file) || is->generation >= was->generation)
+        return;
+    const struct event_field file = {"vault", is->file};
+    const struct event event = {.event = "vault_older",
+                                .outcome = "allowed",
+                                .reason = "put_back",
+                                .more = &file,
+                                .more_count = 1};
+    event_write(s->shared.log, &event);
+    log_event(LOG_ERROR, "vault.older", "file=%s written=%llu before=%llu", is->file.ptr,
+              (unsigned long long)is->generation, (unsigned long long)was->generation);
+}
+
 static bool reload(struct server *s) {
     struct config *config = NULL;
     char error[512] = "";
@@ -208,6 +226,7 @@ static bool reload(struct server *s) {
     held_use(s->shared.held, site);
     asset_cache_set_limits(s->shared.assets, &site->config->asset_cache);
     count_descriptors(s, site->config);
+    note_older_vault(s, site->config);
     log_event(LOG_INFO, "config.reloaded", "old=" STR_FMT " new=" STR_FMT,
               STR_ARG(s->site->config->digest_of_file), STR_ARG(site->config->digest_of_file));
     pthread_mutex_lock(&s->lock);

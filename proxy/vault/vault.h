@@ -22,7 +22,8 @@
  * The whole file put back as it once was (a backup, or an attacker with the right to write there)
  * is a vault in good order: nothing in it can tell. It discloses nothing; its older passwords are
  * rejected by phones that were changed since, which opens the account's breaker (phone.h). The
- * generation shows it to who compares: `phonegate secret list` prints it.
+ * generation shows it to who compares: `phonegate secret list` prints it, and a running gate that
+ * finds a lower one than before says so.
  *
  * One thread at a time. Between programs: vault_commit takes a lock, reads what others wrote
  * meanwhile, applies what was changed here since the last commit, and replaces the file in one

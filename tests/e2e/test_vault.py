@@ -286,6 +286,18 @@ def test_what_is_damaged_survives_a_write(vaulted):
     assert secret(gate, "show", "101", "http_pass").returncode == 1
 
 
+def test_a_vault_put_back_as_it_was_is_noticed(vaulted, sign_in):
+    gate, _ = vaulted(RIGHT)
+    before = (gate.dir / "state/vault").read_bytes()
+    gate.start()
+    assert put(gate, RIGHT).returncode == 0
+    assert not events(gate, "vault_older")
+    (gate.dir / "state/vault").write_bytes(before)
+    gate.reload("vault.older")
+    assert gate.record(event="vault_older")["reason"] == "put_back"
+    assert sign_in(gate, "bob").get(PAGE).status == 200     # this time it was still right
+
+
 # --- killed ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("call,when", [("fsync", 1), ("rename", 1), ("fsync", 2), ("fchmod", 1),
