@@ -166,8 +166,9 @@ static bool is_current(const struct held *h, const struct held_phone *p,
 static void on_back(struct held_check *check) {
     struct held_phone *p = check->user;
     struct held *h = check->held;
-    uint64_t every = settings_of(h)->check_every_ms;
+    uint64_t every = p->judged ? settings_of(h)->check_every_ms : 0;
     p->check = NULL;
+    p->due_ms = UINT64_MAX;
     h->under_way--;
     if (!is_current(h, p, check)) {
         pthread_mutex_lock(&h->lock);
@@ -176,7 +177,7 @@ static void on_back(struct held_check *check) {
         if (every > 0) p->due_ms = held_plan_soon(now_ms(h), every, p->phase);
     } else if (is_doubtful(p, check)) {
         p->doubted = true;
-        p->due_ms = held_plan_confirm(now_ms(h), every);
+        if (every > 0) p->due_ms = held_plan_confirm(now_ms(h), every);
     } else {
         p->doubted = false;
         take_in(h, p, check);
@@ -223,7 +224,8 @@ static bool has_candidate(const struct held *h, const struct held_phone *p) {
 static void plan(struct held *h, struct held_phone *p, bool is_new) {
     uint64_t every = settings_of(h)->check_every_ms, now = now_ms(h), seconds = wall_s();
     uint64_t tried_s = p->memory.tried_s;
-    if (every == 0) return;
+    p->due_ms = UINT64_MAX;
+    if (every == 0 || !p->judged) return;
     if (has_candidate(h, p))
         p->due_ms = now;
     else if (is_new || tried_s == 0 || tried_s > seconds)
@@ -243,10 +245,13 @@ static void list_phone(struct held *h, const struct site *old, size_t i) {
     bool same = before == h->site->phones[i];
     bool same_interval =
         old != NULL && old->config->hardening.check_every_ms == settings_of(h)->check_every_ms;
+    bool judged = h->site->config->policy.phones[i].profile->harden_count > 0;
+    bool same_list = judged == p->judged;
     p->index = i;
     p->listing = true;
+    p->judged = judged;
     /* Another address or password than before: worth a look soon. */
-    if (!same || !same_interval) plan(h, p, old != NULL && !same);
+    if (!same || !same_interval || !same_list) plan(h, p, old != NULL && !same);
 }
 
 void held_use(struct held *h, struct site *site) {

@@ -14,10 +14,11 @@ struct held_phone {
     struct held_memory memory; /* written by the main thread, under the lock */
     bool listed;               /* the configuration names it */
     bool listing;              /* and the one that is taken over does, too */
-    size_t index;              /* there */
-    bool doubted;              /* the last look says that a step was lost; the next one decides */
-    uint64_t phase, due_ms;    /* held_plan.h */
-    struct held_check *check;  /* under way */
+    bool judged;              /* its profile says what a hardened phone is; others are left alone */
+    size_t index;             /* there */
+    bool doubted;             /* the last look says that a step was lost; the next one decides */
+    uint64_t phase, due_ms;   /* held_plan.h */
+    struct held_check *check; /* under way */
 };
 
 struct held {

@@ -293,6 +293,13 @@ def test_off_asks_nothing_and_says_so(held):
     assert state_text(gate) == ""
 
 
+def test_a_profile_that_does_not_say_what_hardened_is_leaves_its_phones_alone(new_gate, new_phone):
+    phone = new_phone(vendor="yealink", service=None)
+    gate = new_gate({"101": phone}, hardening={"check_every_s": 1})
+    time.sleep(2.5)
+    assert phone.counters()["requests"] == 0 and events(gate, "phone_check_incomplete") == []
+
+
 def test_a_reload_takes_a_phone_away_while_it_is_looked_at(held):
     gate, phone = held(every=1)
     checked(gate)
