@@ -10,6 +10,7 @@
 static void bury(struct grave *grave) {
     struct apply *a = container_of(grave, struct apply, grave);
     a->request.worker->live--;
+    arena_wipe(&a->arena);
     arena_release(&a->arena);
     config_release(a->request.config);
     free(a);

@@ -18,6 +18,7 @@ struct change {
 };
 
 static void free_change(struct change *c) {
+    arena_wipe(&c->arena);
     arena_release(&c->arena);
     free(c);
 }
@@ -87,6 +88,7 @@ static const char *save_now(struct change *c, struct str page) {
     static const char *const names[] = {"save", "Save", "SAVE", "Settings", "settings"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct form form;
+        arena_wipe(&c->arena);
         arena_reset(&c->arena);
         if (form_find_button(page, str_of(names[i]), &c->arena, &form) != FORM_OK) continue;
         const struct form_field *button = form_button(&form, STR("Save"));

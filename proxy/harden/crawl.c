@@ -18,7 +18,7 @@ struct crawl {
     crawl_done *done;
     void *user;
     struct fetch *fetch;
-    struct arena arena; /* of one page */
+    struct arena arena; /* of one page, which may show passwords: wiped */
     struct visit visits[CRAWL_PAGES_MAX];
     size_t visit_count, at; /* at: the one being fetched */
     struct crawl_result result;
@@ -26,6 +26,7 @@ struct crawl {
 
 static void free_crawl(struct crawl *c) {
     for (size_t i = 0; i < c->visit_count; i++) free(c->visits[i].target);
+    arena_wipe(&c->arena);
     arena_release(&c->arena);
     free(c);
 }
@@ -96,6 +97,7 @@ static void add_link(struct crawl *c, struct str base, struct str link, unsigned
 static void look_for(struct crawl *c, struct crawl_want *want, struct str page, struct str at) {
     struct form form;
     if (want->target_len > 0 || at.len > sizeof(want->target)) return;
+    arena_wipe(&c->arena);
     arena_reset(&c->arena);
     enum form_verdict verdict = want->button ? form_find_button(page, want->name, &c->arena, &form)
                                              : form_find(page, want->name, &c->arena, &form);
@@ -125,6 +127,7 @@ static void read_page(struct crawl *c, struct str page) {
     unsigned depth = here->depth + 1;
     struct form_links links;
     for (size_t i = 0; i < c->want_count; i++) look_for(c, &c->wants[i], page, base);
+    arena_wipe(&c->arena);
     arena_reset(&c->arena);
     if (form_links(page, &c->arena, &links) != FORM_OK) return;
     for (size_t i = 0; i < links.count; i++) add_link(c, base, links.items[i], depth);

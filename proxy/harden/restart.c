@@ -29,6 +29,7 @@ struct restart {
 
 static void bury(struct grave *grave) {
     struct restart *r = container_of(grave, struct restart, grave);
+    arena_wipe(&r->arena);
     arena_release(&r->arena);
     r->worker->live--;
     free(r);
@@ -91,6 +92,7 @@ static const struct form_field *find_button(struct restart *r, struct str page, 
     for (size_t i = 0; restart_buttons[i] != NULL; i++) {
         struct str name = str_of(restart_buttons[i]);
         if (r->presses == 0 && strcmp(restart_buttons[i], r->button) != 0) continue;
+        arena_wipe(&r->arena);
         arena_reset(&r->arena);
         if (form_find_button(page, name, &r->arena, form) != FORM_OK) continue;
         for (size_t k = 0; k < form->count; k++) {
