@@ -52,11 +52,16 @@ class Ledger:
             return any(moment > since - 5 for moment in self.signed[user])
 
     def record(self, record):
-        """One record of a request that failed, or was denied to somebody."""
-        reason, status = record["reason"], record.get("status")
+        """One record of a request that failed, or was denied to somebody, or of an event that is no request."""
+        reason, status = record.get("reason"), record.get("status")
+        kind = status if record["event"] == "request" else record["event"]
         with self.lock:
-            self.reasons["%s %s" % (status, reason)] += 1
-        if record["outcome"] == "denied":
+            self.reasons["%s %s" % (kind, reason)] += 1
+        if record["event"] != "request":    # what the gate notices of a phone: only of one that is broken
+            end = moment(record["ts"])
+            phone_id = record.get("phone_id")
+            good = phone_id is None or bool(self.house.excuses(phone_id, end, end))
+        elif record["outcome"] == "denied":
             good = status == 401 and (reason in OUR_DOING or not record.get("user"))
         elif reason == "client_gone":
             good = record.get("user") != "load"
@@ -68,7 +73,7 @@ class Ledger:
             self.explained += good and record["outcome"] == "failed"
         if not good:
             self.wrong("record: " + json.dumps({k: record.get(k) for k in (
-                "ts", "outcome", "reason", "status", "user", "phone_id", "method", "path", "dur_ms")}))
+                "ts", "event", "outcome", "reason", "status", "user", "phone_id", "method", "path", "dur_ms")}))
 
     def by_reason(self):
         return ", ".join("%s: %d" % pair for pair in self.reasons.most_common()) or "none"
