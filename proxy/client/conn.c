@@ -21,7 +21,7 @@ static const struct config_limits *limits_of(const struct conn *c) {
 }
 
 static void set_deadline(struct conn *c, uint64_t after_ms) {
-    c->timed.deadline_ms = worker_now(c->worker) + after_ms;
+    timed_set(c->worker, &c->timed, worker_now(c->worker) + after_ms);
 }
 
 /* ---- memory ---- */
@@ -362,7 +362,7 @@ static void on_expired(struct timed *timed) {
             return;
         }
         if (c->in_len == 0) cool_down(c); /* else it waits for room for its answer */
-        c->timed.deadline_ms = c->idle_until_ms;
+        timed_set(c->worker, &c->timed, c->idle_until_ms);
         return;
     case CONN_HEAD: {
         note_slow(c, SLOW_HEAD);
@@ -403,6 +403,7 @@ void conn_accept(struct worker *w, int fd, enum conn_kind kind,
     int rc = stream_init(&c->stream, &w->io, &stream_ops);
     ENSURE(rc == 0);
     timed_start(w, &c->timed, on_expired);
+    c->timed.patient = true;
     enlist(c);
     c->cold = true;
     set_deadline(c, kind == CONN_TLS || kind == CONN_PULL ? limits_of(c)->handshake_ms

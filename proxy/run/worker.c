@@ -31,9 +31,45 @@ static void tidy_memory(struct worker *w) {
     if (w->cooled >= WORKER_TRIM_MIN) trim_memory(w);
 }
 
+static void ring_remove(struct timed *timed) {
+    timed->next->prev = timed->prev;
+    timed->prev->next = timed->next;
+    timed->next = timed->prev = NULL;
+    if (timed->far != NULL) timed->far->far_count--;
+    timed->far = NULL;
+}
+
+static bool is_near(const struct timed *timed, uint64_t now) {
+    return timed->deadline_ms != 0 && timed->deadline_ms <= now + WORKER_FAR_MS;
+}
+
+static void go_far(struct worker *w, struct timed *timed) {
+    ring_remove(timed);
+    ring_insert(timed, &w->far);
+    timed->far = w;
+    w->far_count++;
+}
+
+static void come_near(struct worker *w, struct timed *timed) {
+    ring_remove(timed);
+    ring_insert(timed, &w->timed);
+}
+
+/* A part of those with time: all of them in WORKER_FAR_TICKS. */
+static void look_far(struct worker *w, uint64_t now) {
+    for (size_t left = w->far_count / WORKER_FAR_TICKS + 1; left > 0 && w->far_count > 0; left--) {
+        struct timed *timed = w->far.next;
+        if (is_near(timed, now))
+            come_near(w, timed);
+        else
+            go_far(w, timed); /* to the end of the ring */
+    }
+}
+
 static void on_tick(uv_timer_t *timer) {
     struct worker *w = timer->data;
     uint64_t now = worker_now(w);
+    look_far(w, now);
     struct timed *timed = w->timed.next;
     while (timed != &w->timed) {
         struct timed *next = timed->next;
@@ -45,6 +81,8 @@ static void on_tick(uv_timer_t *timer) {
             timed->expired(timed);
             next = mark.next;
             timed_stop(&mark);
+        } else if (timed->patient && !is_near(timed, now)) {
+            go_far(w, timed);
         }
         timed = next;
     }
@@ -90,6 +128,7 @@ void worker_init(struct worker *w, struct shared *shared, unsigned index) {
     crowd_init(&w->crowd, hash_key);
     handshakes_init(&w->handshakes, &w->loop);
     w->timed.next = w->timed.prev = &w->timed;
+    w->far.next = w->far.prev = &w->far;
     w->tick.data = w;
     uv_timer_init(&w->loop, &w->tick);
     uv_timer_start(&w->tick, on_tick, WORKER_TICK_MS, WORKER_TICK_MS);
@@ -216,9 +255,11 @@ void timed_start(struct worker *w, struct timed *timed, void (*expired)(struct t
     ring_insert(timed, &w->timed);
 }
 
+void timed_set(struct worker *w, struct timed *timed, uint64_t deadline_ms) {
+    timed->deadline_ms = deadline_ms;
+    if (timed->far != NULL && is_near(timed, worker_now(w))) come_near(w, timed);
+}
+
 void timed_stop(struct timed *timed) {
-    if (timed->next == NULL) return;
-    timed->next->prev = timed->prev;
-    timed->prev->next = timed->next;
-    timed->next = timed->prev = NULL;
+    if (timed->next != NULL) ring_remove(timed);
 }

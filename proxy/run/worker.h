@@ -27,6 +27,10 @@ struct held_check;
 
 /* How often deadlines are looked at: no time-out is kept more exactly than this. */
 #define WORKER_TICK_MS 100
+/* Patient objects whose deadline is farther away than this are looked at in every tenth tick only:
+ * a tick that walks through all idle connections is felt by whoever asks at that moment. */
+#define WORKER_FAR_MS    2000
+#define WORKER_FAR_TICKS 10
 /* How often memory that nobody needs any more is given back: spare buffers, and what lies free
  * between others once so many connections have fallen quiet. */
 #define WORKER_TIDY_MS  1000
@@ -75,6 +79,8 @@ struct shared {
 struct timed {
     struct timed *next, *prev;
     uint64_t deadline_ms; /* loop time; 0: none */
+    bool patient;         /* there are thousands of its kind: set the deadline by timed_set */
+    struct worker *far;   /* it is in that one's ring `far`; NULL: in `timed` */
     void (*expired)(struct timed *timed);
 };
 
@@ -101,7 +107,9 @@ struct worker {
     uv_timer_t tick;
     uv_check_t after_io;
     uv_prepare_t before_sleep;
-    struct timed timed;        /* head of the ring */
+    struct timed timed; /* head of the ring */
+    struct timed far;   /* head of the ring of those with time */
+    size_t far_count;
     struct conn *conns;        /* all of this worker's */
     struct held_check *checks; /* of phones' hardening, under way here */
     size_t live;               /* objects that must be gone before the loop may end */
@@ -158,6 +166,8 @@ struct str worker_date(struct worker *w);
 void worker_bury(struct worker *w, struct grave *grave);
 
 void timed_start(struct worker *w, struct timed *timed, void (*expired)(struct timed *));
+/* The only way to a new deadline for a patient one. */
+void timed_set(struct worker *w, struct timed *timed, uint64_t deadline_ms);
 void timed_stop(struct timed *timed);
 
 #endif
