@@ -22,6 +22,7 @@ static char separator_of(const struct csv *csv) {
     return semicolon ? ';' : ',';
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): csv->text is written through
 void csv_init(struct csv *csv, char *text, size_t len) {
     *csv = (struct csv){.text = text, .len = len, .line = 1};
     if (str_starts_with((struct str){text, len}, STR("\xef\xbb\xbf"))) csv->at = 3;
