@@ -99,6 +99,9 @@
     "  --format FORMAT      text (default), json, or html: one page for a browser\n"               \
     "  --parallel N         phones at a time (32)\n"                                               \
     "  --baseline FILE      an earlier report in JSON: show only what changed since\n"             \
+    "  --try-factory-passwords\n"                                                                  \
+    "                       try the factory's administrator password once; a phone that takes\n"   \
+    "                       it is in administrator mode afterwards\n"                              \
     "Exit status: 0 all holds, 1 something falls short, 2 wrong usage.\n"
 #define PIN_HELP                                                                                   \
     "By which public key (SHA-256 of SubjectPublicKeyInfo) a phone is known.\n"                    \

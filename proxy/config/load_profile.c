@@ -19,6 +19,7 @@ struct profile_draft {
     const struct str *settings_pages;
     size_t settings_page_count;
     struct about_labels about;
+    struct str admin_page, admin_field;
     const config_setting_t *form, *rules, *harden;
 };
 
@@ -34,6 +35,11 @@ static const struct reader_key about_keys[] = {
     {.name = "model", .type = READER_STR, .offset = AT(about.model)},
     {.name = "firmware", .type = READER_STR, .offset = AT(about.firmware)},
     {.name = "mac", .type = READER_STR, .offset = AT(about.mac)},
+    {.name = NULL},
+};
+static const struct reader_key admin_keys[] = {
+    {.name = "page", .type = READER_STR, .required = true, .offset = AT(admin_page)},
+    {.name = "field", .type = READER_STR, .required = true, .offset = AT(admin_field)},
     {.name = NULL},
 };
 static const struct reader_key profile_keys[] = {
@@ -71,6 +77,7 @@ static const struct reader_key profile_keys[] = {
      .offset = AT(settings_pages),
      .count_offset = AT(settings_page_count)},
     {.name = "about", .type = READER_GROUP, .members = about_keys},
+    {.name = "admin_form", .type = READER_GROUP, .members = admin_keys},
     {.name = NULL},
 };
 #undef AT
@@ -156,6 +163,9 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
     for (size_t i = 0; i < draft.settings_page_count; i++)
         check_page(r, reader_at_element(root, "settings_pages", i), draft.settings_pages[i]);
     if (draft.about.page.len > 0) check_page(r, reader_at(root, "about"), draft.about.page);
+    profile->admin_page = draft.admin_page;
+    profile->admin_field = draft.admin_field;
+    if (draft.admin_page.len > 0) check_page(r, reader_at(root, "admin_form"), draft.admin_page);
     profile->harden = load_harden(r, draft.harden, &profile->harden_count);
     load_form_check_rules(r, draft.form, profile);
     return profile;

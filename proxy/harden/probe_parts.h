@@ -1,7 +1,8 @@
 /* probe_parts.h: what the files of a probe share.
  *
  * probe.c: the slot, the order of the steps, the end. probe_look.c: what the ports show.
- * probe_read.c: what the phone's pages say to somebody who is logged in. */
+ * probe_read.c: what the phone's pages say to somebody who is logged in. probe_factory.c: the
+ * factory's password of administrators. */
 #ifndef PROXY_HARDEN_PROBE_PARTS_H
 #define PROXY_HARDEN_PROBE_PARTS_H
 
@@ -51,6 +52,16 @@ void probe_look(struct probe *p);
 
 /* The ports are known: log in and read, where that is safe, then probe_finish. */
 void probe_read(struct probe *p);
+
+/* May a factory password be tried? Then do, and go on with probe_settings. */
+bool probe_factory(struct probe *p);
+/* Read the settings and which phone it is, then probe_finish. */
+void probe_settings(struct probe *p);
+/* Ask for, or send to, a page of the phone. `body`: POST it; .ptr NULL: GET. */
+void probe_fetch(struct probe *p, struct str target, struct str body,
+                 enum phone_account_kind account, fetch_done *done);
+/* The phone did not answer as it should: note why, and what that means for the login. */
+void probe_failed(struct probe *p, const char *reason);
 
 /* The same device in p->side. False where it cannot be made. */
 enum probe_door {

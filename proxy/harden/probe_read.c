@@ -4,24 +4,34 @@
 #include "policy/base/mac.h"
 #include "proxy/harden/probe_parts.h"
 
-static void read_page(struct probe *p, struct str target, fetch_done *done) {
+void probe_fetch(struct probe *p, struct str target, struct str body,
+                 enum phone_account_kind account, fetch_done *done) {
     bool open = p->result.facts.challenge == HARDEN_CHALLENGE_NONE;
-    bool service = p->cfg->admin_login.user.len > 0;
+    bool post = body.ptr != NULL;
     struct fetch_request request = {
-        .method = STR("GET"),
+        .method = post ? STR("POST") : STR("GET"),
         .target = target,
+        .fields = post ? STR("Content-Type: application/x-www-form-urlencoded\r\n") : STR_NONE,
+        .body = body,
+        .changes = post,
         .background = p->options.background,
-        .account = service && !open ? ACCOUNT_ADMIN : ACCOUNT_LOGIN,
+        .account = open ? ACCOUNT_LOGIN : account,
         .answer_max = DUMP_BYTES_MAX,
         .profile = p->cfg->policy->profile,
     };
-    if (!open) p->result.account = service ? p->cfg->admin_login.user : p->cfg->login.user;
+    if (!open)
+        p->result.account =
+            account == ACCOUNT_ADMIN ? p->cfg->admin_login.user : p->cfg->login.user;
     p->fetch =
         fetch_start(p->worker, open ? p->side : p->phone, &request, &p->options.timeouts, done, p);
 }
 
-/* The phone did not answer as it should; what that means for the login. */
-static void note_failure(struct probe *p, const char *reason) {
+static void read_page(struct probe *p, struct str target, fetch_done *done) {
+    bool service = p->cfg->admin_login.user.len > 0;
+    probe_fetch(p, target, STR_NONE, service ? ACCOUNT_ADMIN : ACCOUNT_LOGIN, done);
+}
+
+void probe_failed(struct probe *p, const char *reason) {
     bool refused = strcmp(reason, "phone_credentials_rejected") == 0;
     if (refused) p->result.facts.login_refused = true;
     probe_trouble(p, refused ? "login_refused" : reason);
@@ -55,7 +65,7 @@ static void on_about(void *user, const struct fetch_answer *a) {
     struct probe *p = user;
     p->fetch = NULL;
     if (a->reason != NULL)
-        note_failure(p, a->reason);
+        probe_failed(p, a->reason);
     else if (a->status == 200)
         note_about(p, a->body);
     probe_finish(p);
@@ -114,7 +124,7 @@ static const char *read_settings(struct probe *p, const struct fetch_answer *a) 
 
 static void on_settings(void *user, const struct fetch_answer *a);
 
-static void next_page(struct probe *p) {
+void probe_settings(struct probe *p) {
     const struct profile *profile = p->cfg->policy->profile;
     if (p->page < profile->settings_page_count) {
         read_page(p, profile->settings_pages[p->page++], on_settings);
@@ -128,7 +138,7 @@ static void on_settings(void *user, const struct fetch_answer *a) {
     struct probe *p = user;
     p->fetch = NULL;
     if (a->reason != NULL && strcmp(a->reason, "answer_too_long") != 0) {
-        note_failure(p, a->reason); /* nothing is asked again blindly */
+        probe_failed(p, a->reason); /* nothing is asked again blindly */
         probe_finish(p);
         return;
     }
@@ -137,7 +147,7 @@ static void on_settings(void *user, const struct fetch_answer *a) {
     if (trouble == NULL)
         read_about(p);
     else
-        next_page(p);
+        probe_settings(p);
 }
 
 /* ---- whether at all ---- */
@@ -169,12 +179,12 @@ void probe_read(struct probe *p) {
     }
     if (!open) {
         probe_give_slot(p);
-        next_page(p);
+        if (!probe_factory(p)) probe_settings(p);
         return;
     }
     /* The phone's own queue does not know these requests, so the slot stays ours. */
     if (probe_side(p, PROBE_OPEN, p->cfg->port))
-        next_page(p);
+        probe_settings(p);
     else
         probe_finish_soon(p);
 }

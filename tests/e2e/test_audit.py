@@ -264,6 +264,34 @@ def test_a_locked_phone_is_named_and_left_alone(audit, good):
     assert phone.counters()["failed_logins"] == before["failed_logins"] == 1
 
 
+def posts(phone):
+    return [r for r in phone.counters()["last"] if r.get("method") == "POST"]
+
+
+@pytest.mark.parametrize("service", [SERVICE, None])
+def test_the_factory_password_is_tried_once_and_only_when_asked_for(audit, good, service):
+    phone = good(settings={"admin_mode_password": "0000"}, service=service)
+    run = audit({"101": phone})
+    assert not posts(phone)
+    phone.reset()       # the service account has opened administrator mode for a while
+    run = audit({"101": phone}, "--try-factory-passwords", code=1)
+    finding = run.finding("admin_mode_password", "2")
+    assert finding["state"] == "fails" and finding["seen"] == "factory", finding
+    assert len(posts(phone)) == 1 and phone.counters()["failed_logins"] == 0
+    other = good(service=service)       # below 10.1.185.0
+    run = audit({"101": other}, "--try-factory-passwords")
+    assert run.state("admin_mode_password", "2") == "holds" and len(posts(other)) == 1
+    assert other.settings()["admin_mode"] == "off"
+
+
+def test_no_factory_password_is_tried_where_a_login_failed(audit, good):
+    phone = good(settings={"admin_mode_password": "0000"})
+    phone.set(http_pass="another")
+    run = audit({"101": phone}, "--try-factory-passwords", code=1)
+    assert run.phone()["trouble"] == "login_refused" and not posts(phone)
+    assert phone.counters()["failed_logins"] == 1
+
+
 def test_the_login_of_users_where_there_is_no_service_account(audit, good):
     phone = good(service=None)
     run = audit({"101": phone}, code=1)
