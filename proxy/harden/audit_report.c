@@ -136,6 +136,7 @@ const char *report_meaning(const char *trouble) {
         {"phone_first_byte_timeout", "It takes requests and stays silent."},
         {"certificate_changed",
          "It shows another certificate than the pinned one; no password was sent."},
+        {"certificate_unpinned", "Nobody has confirmed its certificate yet (phonegate pin add)."},
         {"certificate_untrusted", "Its certificate is not of the named authority."},
         {"certificate_of_another", "Its certificate is for another name."},
         {"certificate_expired", "Its certificate has run out."},

@@ -175,6 +175,10 @@ static void note_certificate(struct probe *p, const char *reason) {
         certificate = kinds[i].certificate;
         trouble = kinds[i].trouble;
     }
+    if (pinned && p->cfg->pin_count == 0) { /* nobody has confirmed one yet */
+        certificate = HARDEN_CERTIFICATE_UNPINNED;
+        trouble = "certificate_unpinned";
+    }
     p->result.facts.certificate = certificate;
     probe_trouble(p, trouble);
 }
