@@ -83,17 +83,24 @@ static bool unescape(struct outbuf *memory, struct str raw, struct str *value) {
     return !memory->full;
 }
 
-static bool take_quoted(struct reader *r, struct authparam *param) {
-    const char *to = ++r->at;
-    bool escaped = false;
-    for (; to < r->end && *to != '"'; to++) {
+/* The end of the quoted string that begins at `to`: its second quote; NULL where there is none. */
+static const char *closing_quote(const struct reader *r, const char *to, bool *escaped) {
+    for (;; to++) {
+        to += str_plain((struct str){to, (size_t)(r->end - to)});
+        if (to == r->end) return NULL;
+        if (*to == '"') return to;
         if (*to == '\\') {
-            escaped = true;
+            *escaped = true;
             to++;
         }
-        if (to == r->end || !is_text(*to)) return false;
+        if (to == r->end || !is_text(*to)) return NULL;
     }
-    if (to == r->end) return false;
+}
+
+static bool take_quoted(struct reader *r, struct authparam *param) {
+    bool escaped = false;
+    const char *to = closing_quote(r, ++r->at, &escaped);
+    if (to == NULL) return false;
     param->quoted = true;
     param->raw = take(r, to);
     r->at++;
@@ -246,9 +253,14 @@ bool authparam_extended(const struct authparam *param, struct outbuf *memory, st
 void authparam_put_quoted(struct outbuf *out, struct str name, struct str value) {
     outbuf_put(out, name);
     outbuf_put(out, STR("=\""));
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.ptr[i] == '"' || value.ptr[i] == '\\') outbuf_char(out, '\\');
-        outbuf_char(out, value.ptr[i]);
+    for (;;) {
+        size_t plain = str_plain(value);
+        outbuf_put(out, str_part(value, 0, plain));
+        if (plain == value.len) break;
+        char c = value.ptr[plain];
+        if (c == '"' || c == '\\') outbuf_char(out, '\\');
+        outbuf_char(out, c);
+        value = str_part(value, plain + 1, value.len);
     }
     outbuf_char(out, '"');
 }

@@ -92,13 +92,9 @@ bool hash_parts(struct hasher *h, enum hash_alg alg, const struct str *parts, si
 
 bool hash_parts_hex(struct hasher *h, enum hash_alg alg, const struct str *parts, size_t count,
                     char out[HASH_MAX_HEX]) {
-    static const char digits[] = "0123456789abcdef";
     uint8_t raw[HASH_MAX_LEN];
     if (!hash_parts(h, alg, parts, count, raw)) return false;
-    for (size_t i = 0; i < infos[alg].len; i++) {
-        out[2 * i] = digits[raw[i] >> 4];
-        out[2 * i + 1] = digits[raw[i] & 15];
-    }
+    str_put_hex(raw, infos[alg].len, out);
     bytes_wipe(raw, sizeof(raw));
     return true;
 }

@@ -36,16 +36,11 @@ void outbuf_u64(struct outbuf *out, uint64_t value) {
 }
 
 void outbuf_hex(struct outbuf *out, const uint8_t *bytes, size_t len) {
-    static const char digits[] = "0123456789abcdef";
     if (len > (out->cap - out->len) / 2) {
         out->full = true;
         return;
     }
-    char *at = out->ptr + out->len;
-    for (size_t i = 0; i < len; i++) {
-        *at++ = digits[bytes[i] >> 4];
-        *at++ = digits[bytes[i] & 15];
-    }
+    str_put_hex(bytes, len, out->ptr + out->len);
     out->len += 2 * len;
 }
 

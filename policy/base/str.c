@@ -155,6 +155,51 @@ uint64_t str_hash(struct str s, const uint64_t key[2], bool fold) {
     return v.a ^ v.b ^ v.c ^ v.d;
 }
 
+/* Marks at the highest bit of octets that are not plain, exact up to the first one: only behind it
+ * a difference may have borrowed from the next octet. Above 0x7f an octet marks itself. */
+static inline uint64_t odd_octets(uint64_t word) {
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\', del = word ^ ones * 0x7f;
+    uint64_t odd = word | (word - ones * 0x20) | (quote - ones) | (backslash - ones) | (del - ones);
+    return odd & (ones * 0x80);
+}
+
+size_t str_plain(struct str s) {
+    size_t at = 0;
+    for (; s.len - at >= 8; at += 8) {
+        uint64_t odd = odd_octets(sip_load(s.ptr + at));
+        if (odd != 0) return at + (size_t)__builtin_ctzll(odd) / 8;
+    }
+    /* What follows the end is 0, which is odd. */
+    return at + (size_t)__builtin_ctzll(odd_octets(sip_load_rest(s))) / 8;
+}
+
+/* Four octets, the first one lowest, as eight digits in the order of memory. */
+static uint64_t hex_of(uint64_t x) {
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
+    x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    x = (x >> 4 | x << 8) & ones * 0x0f;
+    uint64_t is_letter = (x + ones * 6) >> 4 & ones;
+    x += ones * '0' + is_letter * ('a' - '0' - 10);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return x;
+}
+
+void str_put_hex(const uint8_t *bytes, size_t len, char *out) {
+    for (; len >= 4; len -= 4, bytes += 4, out += 8) {
+        uint64_t digits = hex_of(bytes[0] | (uint64_t)bytes[1] << 8 | (uint64_t)bytes[2] << 16 |
+                                 (uint64_t)bytes[3] << 24);
+        memcpy(out, &digits, 8);
+    }
+    for (; len > 0; len--, bytes++, out += 2) {
+        uint64_t digits = hex_of(bytes[0]);
+        memcpy(out, &digits, 2);
+    }
+}
+
 bool str_list_has(struct str list, struct str token) {
     struct str piece;
     while (str_split(&list, ',', &piece)) {

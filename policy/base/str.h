@@ -61,6 +61,14 @@ MUST_USE bool str_to_u64(struct str s, uint64_t max, uint64_t *value);
  * both cases. */
 uint64_t str_hash(struct str s, const uint64_t key[2], bool fold);
 
+/* How many octets at the front are printable ASCII other than `"` and `\`: what a quoted string of
+ * HTTP or JSON holds as it is. */
+size_t str_plain(struct str s);
+
+/* The octets as lower-case hex, 2 * len characters into `out`. Takes the same time whatever they
+ * are. */
+void str_put_hex(const uint8_t *bytes, size_t len, char *out);
+
 /* One list of comma-separated tokens (Connection, Transfer-Encoding) has `token`, without case. */
 bool str_list_has(struct str list, struct str token);
 

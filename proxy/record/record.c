@@ -12,21 +12,6 @@
 #define KEYS_MAX    32
 #define KEY_MAX_LEN 64
 
-static bool is_plain(unsigned char c) {
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
-/* The same for eight octets at once; may say no where it is yes. In each octet the highest bit of a
- * difference says "below": octets over 0x7f are no already. */
-static bool are_plain(const char *at) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
-    uint64_t word;
-    memcpy(&word, at, sizeof(word));
-    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\', del = word ^ ones * 0x7f;
-    uint64_t odd = word | (word - ones * 0x20) | (quote - ones) | (backslash - ones) | (del - ones);
-    return (odd & tops) == 0;
-}
-
 static void put_octet(struct outbuf *out, unsigned char c, bool utf8) {
     if (c == '"' || c == '\\') {
         outbuf_char(out, '\\');
@@ -44,9 +29,7 @@ static void put_octet(struct outbuf *out, unsigned char c, bool utf8) {
 /* JSON string contents (RFC 8259 section 7); octets that are not UTF-8 become U+FFFD, so a record
  * is always readable. Nearly every text is plain and goes in one piece. */
 static void put_escaped(struct outbuf *out, struct str s) {
-    size_t plain = 0;
-    while (s.len - plain >= 8 && are_plain(s.ptr + plain)) plain += 8;
-    while (plain < s.len && is_plain((unsigned char)s.ptr[plain])) plain++;
+    size_t plain = str_plain(s);
     outbuf_put(out, str_part(s, 0, plain));
     if (plain == s.len) return;
     bool utf8 = str_is_utf8(s);

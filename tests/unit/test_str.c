@@ -144,6 +144,44 @@ static void character_classes(void **state) {
         assert_false(ascii_is_tchar(*c));
 }
 
+/* Every octet at every place of a text of every length up to three words. */
+static void plain_octets(void **state) {
+    (void)state;
+    char text[24];
+    for (size_t len = 0; len <= sizeof(text); len++) {
+        memset(text, 'a', sizeof(text));
+        assert_int_equal(str_plain((struct str){text, len}), len);
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned octet = 0; octet < 256; octet++) {
+                bool plain = octet >= 0x20 && octet <= 0x7e && octet != '"' && octet != '\\';
+                memset(text, octet & 1 ? '~' : ' ', sizeof(text));
+                text[at] = (char)octet;
+                assert_int_equal(str_plain((struct str){text, len}), plain ? len : at);
+            }
+        }
+    }
+    assert_int_equal(str_plain(STR_NONE), 0);
+}
+
+static void hex_of_every_octet(void **state) {
+    (void)state;
+    static const char digits[] = "0123456789abcdef";
+    for (size_t len = 0; len <= 9; len++) {
+        for (unsigned octet = 0; octet < 256; octet++) {
+            uint8_t bytes[9];
+            char text[20];
+            for (size_t i = 0; i < len; i++) bytes[i] = (uint8_t)(octet + 37 * i);
+            memset(text, '#', sizeof(text));
+            str_put_hex(bytes, len, text);
+            for (size_t i = 0; i < len; i++) {
+                assert_int_equal(text[2 * i], digits[bytes[i] >> 4]);
+                assert_int_equal(text[2 * i + 1], digits[bytes[i] & 15]);
+            }
+            assert_int_equal(text[2 * len], '#');
+        }
+    }
+}
+
 static void V17_utf8(void **state) {
     (void)state;
     static const char *const good[] = {"",
@@ -189,6 +227,8 @@ int main(void) {
         cmocka_unit_test(hash_is_siphash_2_4),
         cmocka_unit_test(hash_folds_every_octet_as_ascii_lower),
         cmocka_unit_test(character_classes),
+        cmocka_unit_test(plain_octets),
+        cmocka_unit_test(hex_of_every_octet),
         cmocka_unit_test(V17_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
