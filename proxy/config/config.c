@@ -122,7 +122,9 @@ void load_access(struct loader *l) {
     load_roles(l);
     load_vault(l);
     load_pins(l);
+    load_expect(l);
     load_phones(l);
+    load_expect_check(l);
     load_site_rules(l);
     load_groups(l);
     load_grants(l);

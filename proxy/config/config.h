@@ -14,6 +14,8 @@
 #include "policy/access/policy.h"
 #include "proxy/vault/vault_key.h"
 
+struct harden_expect; /* policy/harden/harden.h */
+
 struct config_address {
     struct sockaddr_storage addr; /* IPv4 or IPv6, port set */
     struct str text;              /* as written */
@@ -67,6 +69,8 @@ struct config_phone {
     struct str realm;                 /* pinned realm of the phone's challenge (C14); empty: any */
     struct str model;                 /* "D785"; empty: not said */
     uint16_t plain_port, remote_port; /* where an audit looks beside the port of url */
+    const struct harden_expect *expected; /* the site's values of settings: its own, else all's */
+    size_t expected_count;
     unsigned line;
 };
 
@@ -96,6 +100,8 @@ struct config_hardening {
     uint64_t check_every_ms; /* 0: nothing is checked */
     uint32_t parallel;       /* phones at a time */
     int on_drift;
+    const struct harden_expect *expected; /* of phones that have none of their own */
+    size_t expected_count;
 };
 
 /* Passwords of phones in a file of their own (vault.h). */

@@ -22,6 +22,7 @@ const struct reader_key load_hardening_keys[] = {
      .offset = AT(on_drift),
      .absent = HARDENING_REPORT,
      .words = drift_words},
+    {.name = "expect", .type = READER_GROUP, .offset = offsetof(struct snapshot, draft.expect)},
     {.name = NULL},
 };
 

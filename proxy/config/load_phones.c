@@ -5,7 +5,7 @@
 
 struct phone_draft {
     struct str id, name, url, profile, host, mac, model;
-    const config_setting_t *login, *admin_login, *tls, *audit, *provisioning;
+    const config_setting_t *login, *admin_login, *tls, *audit, *provisioning, *expect;
     bool login_required, allow_plain_http, wui;
 };
 
@@ -29,6 +29,7 @@ static const struct reader_key phone_keys[] = {
     {.name = "allow_plain_http", .type = READER_BOOL, .offset = AT(allow_plain_http)},
     STRING("model", false, model),
     GROUP("audit", audit),
+    GROUP("expect", expect),
     {.name = "wui", .type = READER_BOOL, .offset = AT(wui), .absent = true},
     {.name = NULL},
 };
@@ -179,6 +180,7 @@ static void load_phone(struct phones_ctx *ctx, const config_setting_t *group,
     if (draft.mac.len > 0) phone->mac = load_mac(l, reader_at(group, "mac"), draft.mac, &ctx->macs);
     if (draft.provisioning != NULL) load_pull_login(l, draft.provisioning, draft.id, phone);
     load_device(&l->reader, group, draft.model, draft.audit, phone);
+    load_expect_phone(l, draft.expect, profile, phone);
     load_form_check_phone(l, group, phone, profile);
     phone->line = reader_line(&l->reader, group);
     policy->id = draft.id;

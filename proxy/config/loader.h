@@ -35,7 +35,7 @@ struct draft {
         vault_key_credential, vault_passphrase_file, pins_file;
     int access_log_format;
     uint64_t nonce_lifetime_ms;
-    const config_setting_t *phones, *grants, *users, *roles, *groups, *rules;
+    const config_setting_t *phones, *grants, *users, *roles, *groups, *rules, *expect;
     const struct config_user_limits *limits; /* one for each element of `users` */
     size_t limit_count;
     struct provisioning_draft provisioning;
@@ -141,6 +141,12 @@ extern const struct reader_key load_asset_cache_keys[];
 /* hardening: the group of that name, read with the settings. */
 extern const struct reader_key load_hardening_keys[];
 void load_hardening_check(struct loader *l);
+/* expect: the group in "hardening", before the phones; that of one phone (NULL: it has none),
+ * with the former; and, behind the phones, whether the former's names mean anything. */
+void load_expect(struct loader *l);
+void load_expect_phone(struct loader *l, const config_setting_t *group,
+                       const struct profile *profile, struct config_phone *phone);
+void load_expect_check(struct loader *l);
 /* limits: the list "users", read, and laid upon the lines of the users files. */
 void load_limits(struct loader *l);
 void load_limits_apply(struct loader *l);

@@ -162,6 +162,8 @@ struct probe *probe_start(struct worker *w, struct config *config, size_t index,
     p->result.facts.allow_plain_http = !p->cfg->tls;
     p->result.facts.no_login_allowed =
         !p->cfg->login_required && p->cfg->policy->profile->login != PHONE_LOGIN_NONE;
+    p->result.facts.expected = p->cfg->expected;
+    p->result.facts.expected_count = p->cfg->expected_count;
     w->live++;
     timed_start(w, &p->timed, on_expired);
     p->next = probe_look;

@@ -102,7 +102,10 @@ static bool collect(struct collecting *c) {
 
 static bool write_text(const struct collecting *c, struct provisioning_file *file) {
     const struct profile *profile = c->phone->policy->profile;
-    struct harden_facts facts = {.model = c->phone->model, .wui_off_wanted = !c->phone->wui};
+    struct harden_facts facts = {.model = c->phone->model,
+                                 .wui_off_wanted = !c->phone->wui,
+                                 .expected = c->phone->expected,
+                                 .expected_count = c->phone->expected_count};
     struct sheet_wanted wanted = {.rules = profile->harden,
                                   .rule_count = profile->harden_count,
                                   .restart_setting = profile->restart_setting,

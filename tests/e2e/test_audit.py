@@ -74,9 +74,6 @@ def good(new_phone):
     return make
 
 
-EXPECTED = ("setting_server", "update_policy", "provisioning_order")   # the site's own to say
-
-
 def test_a_hardened_phone_holds_and_the_exit_status_says_so(audit, good):
     phone = good("--http-port", "0")
     run = audit({"101": phone})
@@ -232,6 +229,29 @@ def test_a_web_interface_that_is_wanted_off(audit, good):
     on = good("--http-port", "0")
     on.entry = {"wui": False}
     assert audit({"101": on}, code=1).state("webserver_type", "3") == "fails"
+
+
+def test_what_the_site_expects(audit, good):
+    phone = good("--http-port", "0")
+    names = ("setting_server", "update_policy")
+    here = {name: phone.settings()[name] for name in names}
+    run = audit({"101": phone})
+    assert run.code == 0 and [run.state(name) for name in names] == ["unknown"] * 2
+    run = audit({"101": phone}, hardening={"expect": here})
+    assert run.code == 0 and [run.state(name) for name in names] == ["holds"] * 2
+    there = dict(here, setting_server="https://gate.example.com:8444/{mac}.xml")
+    run = audit({"101": phone}, code=1, hardening={"expect": there})
+    assert [run.state(name) for name in names] == ["fails", "holds"]
+    finding = run.finding("setting_server")
+    assert finding["short"] and finding["severity"] == "high"
+    assert finding["seen"] == here["setting_server"]
+    # a phone of its own kind, in both directions
+    phone.entry = {"expect": {"setting_server": here["setting_server"]}}
+    run = audit({"101": phone}, hardening={"expect": there})
+    assert run.code == 0 and [run.state(name) for name in names] == ["holds"] * 2
+    phone.entry = {"expect": {"setting_server": there["setting_server"]}}
+    run = audit({"101": phone}, code=1, hardening={"expect": here})
+    assert [run.state(name) for name in names] == ["fails", "holds"]
 
 
 def test_what_the_configuration_allows_is_a_finding(audit, good):

@@ -262,6 +262,21 @@ def test_beyond_the_guide(factory, new_site):
     assert "lid_core_dump" in left or "uboot_lock" in left     # no page has it: provision it
 
 
+def test_what_the_site_expects(factory, new_site):
+    phone = factory()
+    url = "https://gate.example.com:8444/{mac}.xml"
+    site = new_site({"101": phone}, hardening={"expect": {"setting_server": url}})
+    before = phone.settings()
+    assert before["setting_server"] != url
+    status, said = site.harden("--apply", "101")
+    assert (status, said["101"]["reason"]) == (0, None)
+    assert phone.settings()["setting_server"] == before["setting_server"]    # not of the guide
+    status, said = site.harden("--apply", "--beyond", "101")
+    assert (status, said["101"]["reason"]) == (0, None)
+    assert phone.settings()["setting_server"] == url
+    assert phone.settings()["update_policy"] == before["update_policy"]      # nobody said
+
+
 # --- what stops it -----------------------------------------------------------------------------
 
 def stopped(site, reason, phone, *words, changed=False):

@@ -411,6 +411,34 @@ def test_a_web_interface_that_nobody_wants(new_gate, new_phone, authority):
     assert phone.settings()["webserver_type"] == "off"
 
 
+def test_what_the_site_expects_is_in_the_file_and_on_the_phone(new_gate, new_phone, authority):
+    gate, phone = fleet(new_gate, new_phone, authority, expect={"update_policy": "settings_only"})
+    url = "https://localhost:%d/{mac}.xml?a&b" % gate.pull_port
+    gate.rewrite(hardening={"check_every_s": 0, "expect": {"setting_server": url,
+                                                           "update_policy": "auto_update"}})
+    path = gate.dir / "provisioning" / "000413A1B2C3.xml"
+    assert run(gate, "secret", "init").returncode == 0
+    assert provision(gate).returncode == 0
+    assert "setting_server" not in path.read_text()     # not of the guide
+    done = provision(gate, "--beyond")
+    assert done.returncode == 0, done.stderr
+    text = path.read_text()
+    assert '<setting_server perm="R">%s</setting_server>' % url.replace("&", "&amp;") in text
+    assert '<update_policy perm="R">settings_only</update_policy>' in text
+    assert "provisioning_order" not in text             # nobody said
+    gate.start()
+    point_at(phone, gate)
+    assert phone.pull()["ok"]
+    gate_module.wait_for(lambda: not phone.state()["booting"], 10, "the phone is back")
+    after = phone.settings()
+    gate.secrets += [after[k] for k in ("http_pass", "service_mode_password",
+                                        "admin_mode_password", "keyboard_lock_pw")]
+    assert (after["setting_server"], after["update_policy"]) == (url, "settings_only")
+    done = run(gate, "audit", "--format", "json", "101")
+    said = {f["name"]: f["state"] for f in json.loads(done.stdout)["phones"][0]["findings"]}
+    assert said["setting_server"] == said["update_policy"] == "holds", done.stdout
+
+
 def test_the_password_to_fetch_with_is_in_the_file(new_gate, new_phone, authority):
     gate, phone = fleet(new_gate, new_phone, authority, provisioning={"from_vault": True})
     assert run(gate, "secret", "init").returncode == 0

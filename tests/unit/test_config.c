@@ -11,6 +11,7 @@
 
 #include "policy/access/route.h"
 #include "policy/base/bytes.h"
+#include "policy/harden/harden.h"
 
 static struct config_fixture *fixture;
 
@@ -59,6 +60,7 @@ static void test_config_defaults(void **state) {
     assert_int_equal(c->policy.grants[0].allow_count, 0);
     assert_true(c->phones[0].login_required);
     assert_str(c->policy.phones[0].name, "101");
+    assert_int_equal(c->phones[0].expected_count, 0);
     config_release(c);
 }
 
@@ -192,6 +194,40 @@ static void test_config_profile_defaults(void **state) {
     assert_int_equal(profile->no_keep_alive_count, 0);
     assert_int_equal(profile->static_count, 0);
     assert_int_equal(profile->rules[0].params, RULE_PARAMS_ABSENT);
+    config_release(c);
+}
+
+static void assert_expected(const struct config_phone *phone, size_t at, const char *setting,
+                            const char *value) {
+    assert_true(at < phone->expected_count);
+    assert_str(phone->expected[at].setting, setting);
+    assert_str(phone->expected[at].value, value);
+}
+
+/* The site's for all, a phone's own before them; once each. */
+static void test_config_expected_settings(void **state) {
+    (void)state;
+    static const char phone[] = "url = \"https://192.0.2.102\";";
+    char text[16384];
+    const char *at = strstr(fixture->base, phone);
+    assert_non_null(at);
+    int len = snprintf(text, sizeof(text),
+                       "%.*sexpect: { b = \"own\"; };\n%s\n"
+                       "hardening: { expect: { a = \"1 @\"; b = \"2\"; }; };\n",
+                       (int)(at - fixture->base), fixture->base, at);
+    assert_true(len > 0 && (size_t)len < sizeof(text));
+    fixture_put("phonegate.cfg", 0644, text);
+    fixture_put("profiles/model.cfg", 0644,
+                "rules = ( { name = \"n\"; paths = [ \"/\" ]; allow = true; } );\n"
+                "harden = ( { setting = \"a\"; want = \"expected\"; why = \"x\"; },\n"
+                "  { setting = \"b\"; want = \"expected\"; why = \"x\"; } );\n");
+    struct config *c = load();
+    assert_int_equal(c->phones[0].expected_count, 2);
+    assert_expected(&c->phones[0], 0, "a", "1 @");
+    assert_expected(&c->phones[0], 1, "b", "2");
+    assert_int_equal(c->phones[1].expected_count, 2);
+    assert_expected(&c->phones[1], 0, "b", "own");
+    assert_expected(&c->phones[1], 1, "a", "1 @");
     config_release(c);
 }
 
@@ -342,6 +378,7 @@ int main(void) {
         cmocka_unit_test_setup(test_config_urls, setup),
         cmocka_unit_test_setup(test_config_profile, setup),
         cmocka_unit_test_setup(test_config_profile_defaults, setup),
+        cmocka_unit_test_setup(test_config_expected_settings, setup),
         cmocka_unit_test_setup(test_config_blanks_of_a_password_are_kept, setup),
         cmocka_unit_test_setup(test_config_group_of_a_secret, setup),
         cmocka_unit_test_setup(test_config_unreadable, setup),
