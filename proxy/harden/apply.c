@@ -236,13 +236,14 @@ static void next_group(struct apply *a) {
         start_probe(a, on_probed_again);
     } else if (a->find_count == 0) {
         start_crawl(a);
-    } else if (log != NULL && !access_log_healthy(log)) {
-        apply_finish(a, "record_not_written");
     } else if (!make_group(a, first)) {
         apply_finish(a, "form_not_found");
     } else {
-        apply_note_begun(a);
-        start_change(a, CHANGE_SEND, on_sent);
+        apply_note_begun(a); /* first of all: a log that fails shows when it is written */
+        if (log != NULL && !access_log_healthy(log))
+            apply_finish(a, "record_not_written");
+        else
+            start_change(a, CHANGE_SEND, on_sent);
     }
 }
 

@@ -408,6 +408,32 @@ def test_a_provisioned_setting_is_not_sent(factory, new_site):
     assert said["about"] == "http_scheme"
 
 
+def test_without_a_record_nothing_is_sent(factory, new_site):
+    phone = factory()
+    site = new_site({"101": phone})
+    text = site.gate.file.read_text(encoding="utf-8")
+    assert text.count('"access.log"') == 1
+    site.gate.file.write_text(text.replace('"access.log"', '"/dev/full"'), encoding="utf-8")
+    stopped(site, "record_not_written", phone)
+    assert all(r["method"] == "GET" for r in phone.counters()["last"])
+
+
+def test_a_damaged_record_of_the_vault_is_not_written_over(factory, new_site):
+    """It may be what the phone has: nothing is sent, and the record stays as it was found."""
+    phone = factory()
+    site = new_site({"101": phone})
+    assert site.harden("--apply", "101")[0] == 0
+    vault, posts = site.gate.dir / "vault", phone.counters()["requests"]
+    lines = vault.read_text().splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if line.startswith("101 admin_mode_password "))
+    lines[at] = lines[at][:40] + ("A" if lines[at][40] != "A" else "B") + lines[at][41:]
+    vault.write_text("".join(lines))
+    said = stopped(site, "vault_damaged", phone, "--rotate", "101")
+    assert said["about"] == "admin_mode_password"
+    assert not any(r["method"] == "POST" for r in phone.counters()["last"][posts:])
+    assert vault.read_text() == "".join(lines)
+
+
 # --- rotation, and no web interface ------------------------------------------------------------
 
 def test_new_passwords(factory, new_site):
