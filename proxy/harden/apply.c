@@ -67,15 +67,20 @@ void apply_stop_group(struct apply *a, const char *reason) {
     apply_finish(a, reason);
 }
 
-/* Passwords that no login proves: the form that took the rest took them, too. */
+/* Accounts that a login has proven; and passwords that none proves: the form that took the rest
+ * took them, too. */
+static bool is_to_be_kept(const struct apply *a, struct str setting) {
+    if (str_equal(setting, STR("http_pass"))) return a->taken[ACCOUNT_LOGIN];
+    if (str_equal(setting, STR("service_mode_password"))) return a->taken[ACCOUNT_ADMIN];
+    return true;
+}
+
 static void keep_the_rest(struct apply *a) {
     struct str settings[PLAN_CHANGES_MAX];
     size_t count = 0;
     for (size_t i = 0; i < a->group_count; i++) {
         struct str setting = a->plan.changes[a->group[i]].setting;
-        bool account = str_equal(setting, STR("http_pass")) ||
-                       str_equal(setting, STR("service_mode_password"));
-        if (!account) settings[count++] = setting;
+        if (is_to_be_kept(a, setting)) settings[count++] = setting;
     }
     if (apply_keep(a, settings, count))
         group_is_over(a);
@@ -158,6 +163,7 @@ static void add_pair(struct apply *a, struct str setting, struct str value) {
 static bool make_group(struct apply *a, size_t first) {
     const struct crawl_want *place = place_of(a, first);
     a->group_count = a->pair_count = 0;
+    a->taken[ACCOUNT_LOGIN] = a->taken[ACCOUNT_ADMIN] = false;
     for (size_t i = first; i < a->plan.count; i++) {
         const struct plan_change *change = &a->plan.changes[i];
         if (a->items[i].over || change->stage != a->plan.changes[first].stage) continue;

@@ -2,13 +2,19 @@
 #include "proxy/base/log.h"
 #include "proxy/harden/apply_parts.h"
 
+/* What was only applied is gone when the phone loses its power, and then it has the old password
+ * again: nobody forgets that one before the new one is saved (keep_the_rest). */
+static bool keep_now(struct apply *a, struct str setting) {
+    return a->unsaved || apply_keep(a, &setting, 1);
+}
+
 static void on_service_tried(void *user, const struct fetch_answer *answer) {
     struct apply *a = user;
     const struct str setting = STR("service_mode_password");
-    (void)answer;
-    if (way_is_proven(&a->way, ACCOUNT_ADMIN)) {
+    if (way_took_password(&a->way, ACCOUNT_ADMIN, answer)) {
         a->service = apply_new_service(a);
-        if (!apply_keep(a, &setting, 1)) {
+        a->taken[ACCOUNT_ADMIN] = true;
+        if (!keep_now(a, setting)) {
             apply_stop_group(a, "vault_not_written");
             return;
         }
@@ -34,14 +40,14 @@ static void try_service(struct apply *a) {
 static void on_login_tried(void *user, const struct fetch_answer *answer) {
     struct apply *a = user;
     const struct str setting = STR("http_pass");
-    (void)answer;
-    if (!way_is_proven(&a->way, ACCOUNT_LOGIN)) {
+    if (!way_took_password(&a->way, ACCOUNT_LOGIN, answer)) {
         apply_stop_group(a, "new_password_not_taken");
         return;
     }
     a->login = apply_new_login(a);
     a->open = false;
-    if (apply_keep(a, &setting, 1))
+    a->taken[ACCOUNT_LOGIN] = true;
+    if (keep_now(a, setting))
         try_service(a);
     else
         apply_stop_group(a, "vault_not_written");

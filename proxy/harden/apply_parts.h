@@ -53,9 +53,10 @@ struct apply {
     size_t pair_count;
     char target[FORM_TARGET_MAX];
     size_t target_len;
-    bool unsaved;      /* the group was applied only */
-    bool ready;        /* values and candidates are there */
-    bool must_restart; /* something that was sent waits for it */
+    bool taken[PHONE_ACCOUNTS]; /* the group's new account was tried, and is the phone's */
+    bool unsaved;               /* the group was applied only */
+    bool ready;                 /* values and candidates are there */
+    bool must_restart;          /* something that was sent waits for it */
     struct apply_result result;
 };
 

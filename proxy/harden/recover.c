@@ -132,7 +132,7 @@ static void on_answer(void *user, const struct fetch_answer *answer) {
     r->fetch = NULL;
     bool rejected =
         answer->reason != NULL && strcmp(answer->reason, "phone_credentials_rejected") == 0;
-    if (way_is_proven(&r->way, r->way.account)) {
+    if (way_took_password(&r->way, r->way.account, answer)) {
         taken(r);
     } else if (rejected) {
         next(r, true);

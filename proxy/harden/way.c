@@ -37,6 +37,12 @@ bool way_is_proven(const struct way *way, enum phone_account_kind account) {
     return proven;
 }
 
+bool way_took_password(const struct way *way, enum phone_account_kind account,
+                       const struct fetch_answer *answer) {
+    bool pleased = answer->status > 0 && answer->status < 500 && answer->status != 403;
+    return pleased && way_is_proven(way, account);
+}
+
 static struct fetch_request request_of(const struct way *way, struct str method,
                                        struct str target) {
     return (struct fetch_request){.method = method,

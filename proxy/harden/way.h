@@ -33,6 +33,11 @@ void way_close(struct way *way);
 
 /* Was the account's password taken on this way? */
 bool way_is_proven(const struct way *way, enum phone_account_kind account);
+/* The same, and does `answer` say nothing against it? A vault is changed by this only: a phone that
+ * locks between challenge and answer says 403 to every password, one that is about to start 5xx,
+ * and one that proves another password than ours gives no answer at all (phone_rspauth_wrong). */
+bool way_took_password(const struct way *way, enum phone_account_kind account,
+                       const struct fetch_answer *answer);
 
 struct fetch *way_get(const struct way *way, struct str target, fetch_done *done, void *user);
 /* A form: may change something. */

@@ -13,7 +13,7 @@ import pytest
 import requests
 from requests.auth import HTTPDigestAuth
 
-from gate import program
+from gate import program, wait_for
 
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS")
 ACCOUNTS = {"login": {"user": "gate", "from_vault": True},
@@ -559,6 +559,40 @@ class Killed:
                               env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
         assert done.returncode in (0, 1, -signal.SIGKILL), done
         return done.returncode == -signal.SIGKILL
+
+
+def test_a_phone_that_proves_another_password_does_not_have_the_candidate(factory, new_site):
+    phone = factory()
+    site = new_site({"101": phone})
+    assert site.harden("--apply", "101")[0] == 0
+    assert Killed(site, phone, "--rotate", "101").at(1, "after", "POST")
+    before = site.vault()
+    assert set(before["101", "http_pass"]) == {"current", "candidate"}
+    phone.switch(auth_info="wrong")
+    status, said = site.harden("--recover", "101")
+    assert (status, said["101"]["reason"]) == (1, "phone_rspauth_wrong")
+    assert site.vault() == before
+    phone.switch(auth_info="on")
+    assert site.harden("--recover", "101")[0] == 0
+    assert site.vault()["101", "http_pass"] == {"current": before["101", "http_pass"]["candidate"]}
+
+
+def test_rotation_cut_between_apply_and_save(factory, new_site):
+    """What was only applied is gone after a power cut: the old password is still known then."""
+    phone = factory(save_after_apply=True)
+    site = new_site({"101": phone})
+    assert site.harden("--apply", "101")[0] == 0
+    old = checked(site, phone)
+    assert Killed(site, phone, "--rotate", "101").at(2, "before", "POST")
+    now = site.vault()
+    for setting in ("http_pass", "service_mode_password", "admin_mode_password"):
+        assert now["101", setting]["current"] == old["101", setting]["current"]
+        assert now["101", setting]["candidate"] == phone.settings()[setting]
+    phone.reboot()
+    assert phone.settings()["http_pass"] == old["101", "http_pass"]["current"]
+    wait_for(lambda: not phone.state()["booting"], 10, "the phone is back")
+    assert site.harden("--rotate", "101")[0] == 0
+    checked(site, phone)
 
 
 def known_to_the_vault(site, phone, i="101"):
