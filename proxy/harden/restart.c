@@ -22,6 +22,7 @@ struct restart {
     char target[FORM_TARGET_MAX]; /* the page that was asked for last */
     size_t target_len;
     bool silent;
+    bool gone; /* it hung up on us, or was silent since */
     unsigned presses;
     uint64_t since_ms, quiet_ms; /* since it was asked to; since it last answered */
     uint64_t poll_ms;
@@ -59,8 +60,10 @@ static void on_poll(void *user, const struct fetch_answer *answer) {
         return;
     }
     if (answered) r->quiet_ms = now;
+    r->gone |= !answered;
+    bool back = answered && (r->gone || now - r->since_ms >= RESTART_GO_MS);
     bool over = now - r->since_ms > RESTART_MS_MAX;
-    if (!r->silent && answered)
+    if (!r->silent && back)
         finish(r, NULL);
     else if (r->silent && now - r->quiet_ms >= RESTART_SILENT_MS)
         finish(r, NULL);
@@ -73,7 +76,7 @@ static void on_poll(void *user, const struct fetch_answer *answer) {
 static void on_time(struct timed *timed) {
     struct restart *r = container_of(timed, struct restart, timed);
     r->timed.deadline_ms = 0;
-    if (r->poll_ms < POLL_MS_MAX && !r->silent) r->poll_ms += r->poll_ms / 2;
+    if (r->poll_ms < POLL_MS_MAX && !r->silent && r->gone) r->poll_ms += r->poll_ms / 2;
     r->fetch = way_get(r->way, STR("/"), on_poll, r);
 }
 
@@ -136,6 +139,7 @@ static void on_pressed(void *user, const struct fetch_answer *answer) {
         if (reason == NULL) return;
         goes = r->presses > 1 || r->button != restart_buttons[0]; /* no question: it said yes */
     }
+    r->gone = answer->answered_nothing;
     if (goes)
         wait_for_it(r);
     else

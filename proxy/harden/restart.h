@@ -8,7 +8,10 @@
 #include "proxy/harden/crawl.h"
 
 #define RESTART_MS_MAX  (180 * 1000) /* until the phone must be back: firmware 10 takes a minute */
-#define RESTART_POLL_MS 500          /* between two looks at first; it grows */
+#define RESTART_POLL_MS 500          /* between two looks at first; it grows once it is gone */
+/* A phone that said it will, and was never seen to be gone, answers some seconds before it goes:
+ * only then it counts as back. */
+#define RESTART_GO_MS (10 * 1000)
 /* A phone without a web interface is silent in the same way as one that is starting. */
 #define RESTART_SILENT_MS 5000
 

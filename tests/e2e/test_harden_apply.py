@@ -434,6 +434,20 @@ def test_a_damaged_record_of_the_vault_is_not_written_over(factory, new_site):
     assert vault.read_text() == "".join(lines)
 
 
+@pytest.mark.parametrize("forgets", [True, False])
+def test_a_phone_that_goes_a_while_after_it_said_so(factory, new_site, forgets):
+    """It still answers when it is asked whether it is back: that is no restart yet."""
+    phone = factory(forgets=forgets, reboot_after_ms=1500, reboot_ms=1500)
+    site = new_site({"101": phone})
+    if forgets:
+        stopped(site, "forgotten_at_restart", phone)
+        assert phone.settings()["admin_mode"] == "on"
+    else:
+        assert site.harden("--apply", "101")[0] == 0
+        checked(site, phone)
+    assert phone.counters()["reboots"] == 1
+
+
 # --- rotation, and no web interface ------------------------------------------------------------
 
 def test_new_passwords(factory, new_site):

@@ -1,5 +1,6 @@
 """What requests do: which page an answer is, and what it changes on the way."""
 
+import threading
 import urllib.parse
 
 from . import pages as pages_module
@@ -147,8 +148,9 @@ class Site:
         return None
 
     def _restart(self, what):
-        answer = Answer(silent=True)
-        answer.after = what
+        late_ms = self.phone.switches["reboot_after_ms"]
+        answer = self._found("/index.htm") if late_ms else Answer(silent=True)
+        answer.after = threading.Timer(late_ms / 1000, what).start if late_ms else what
         return answer
 
     def _enter_admin_mode(self, password):

@@ -416,6 +416,8 @@ class Phone:
             return fault(link, head, body, self.switches, alive) and keep
         self._send(link, head, wire.chunked(body) if framing == "chunked" and
                    req.method != "HEAD" else body, ticket)
+        if answer.after:
+            answer.after()
         if answer.idle_ms:
             link.peer_gone(answer.idle_ms / 1000)
         return keep and not self.switches["silent_close"]

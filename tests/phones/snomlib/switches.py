@@ -37,6 +37,7 @@ DEFAULTS = {
     "ms": 0,                    # per request
     "handshake_ms": 0,          # per TLS handshake
     "reboot_ms": 200,           # silence while the phone starts
+    "reboot_after_ms": 0,       # it says 302 and goes so much later; 0: it hangs up and is gone
     "boot_answer": "close",     # what connections get meanwhile: "close" or "hang"
     "pull_at_boot": False,      # the phone fetches its settings at each start
     "server_ca": "",            # file: what the phone checks its setting server with
