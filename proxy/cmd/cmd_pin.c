@@ -22,8 +22,9 @@
 
 #define ERROR_MAX 512
 #define HEX_LEN   64
-/* What has to be typed of a fingerprint: 32 bits that nobody types by accident. */
-#define TYPED_LEN 8
+/* What has to be typed of a fingerprint: 64 bits. Of 32, whoever is in between finds a key that
+ * ends in the same ones within an hour. */
+#define TYPED_LEN 16
 
 struct job {
     const struct config *config;
@@ -243,12 +244,12 @@ int cmd_pin(int argc, char **argv) {
         return cmd_usage_error(argv[0], "show or add?");
     if (count != 2) return cmd_usage_error(argv[0], "PHONE is missing");
     if (!adds && job.expected != NULL) return cmd_usage_error(argv[0], "--yes goes with add");
+    process_prepare(); /* before a password is read */
     struct cmd_problems problems = {.quiet_warnings = true};
     struct config *config;
     enum config_result result =
         config_load(file == NULL ? CMD_DEFAULT_FILE : file, cmd_report, &problems, &config);
     if (config == NULL) return cmd_status_of(result);
-    process_prepare();
     const struct policy_phone *phone = route_by_id(config->policy.routes, str_of(words[1]));
     int status = CMD_NO;
     job.config = config;

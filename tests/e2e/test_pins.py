@@ -121,11 +121,12 @@ def test_nobody_trusts_blindly(pinned):
     assert done.returncode == 2 and "--yes FINGERPRINT" in done.stderr
     for words in (("--yes", "yes"), ("--yes", phone.pin[:63]), ("--yes", phone.pin + "0"), ("--yes", "")):
         assert pin(gate, "add", "101", *words).returncode == 2, words
-    for answer in ("", "yes", "y", phone.pin[:8], "0" * 8):
+    for answer in ("", "yes", "y", phone.pin[:16], "0" * 16,
+                   phone.pin[-8:], "0" * 8 + phone.pin[-8:], phone.pin[-16:] + "0"):
         status, seen = typed(gate, answer, "add", "101")
         assert status == 1 and "nothing is changed" in seen, answer
     assert not (gate.dir / "pins").exists()
-    status, seen = typed(gate, phone.pin[-8:], "add", "101")
+    status, seen = typed(gate, phone.pin[-16:], "add", "101")
     assert status == 0 and "fingerprint  " + phone.pin in seen
     assert (gate.dir / "pins").read_text() == "101 %s\n" % phone.pin
     assert events(gate, "pin_added")[-1]["confirmed"] == "typed"
