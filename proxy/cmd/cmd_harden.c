@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "proxy/run/process.h"
+
 #define WORDS_MAX    4096
 #define PARALLEL_MAX 256
 
@@ -130,6 +132,7 @@ int cmd_harden(int argc, char **argv) {
     struct cmd_problems problems = {.quiet_warnings = true};
     int status = CMD_USAGE;
     ENSURE(words != NULL);
+    process_prepare(); /* before a password is read */
     if (take_action(&argc, argv, &h) && take_options(argc, argv, &h, words)) {
         status = cmd_status_of(config_load(h.file, cmd_report, &problems, &h.config));
     }

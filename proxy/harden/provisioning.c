@@ -131,6 +131,7 @@ static bool write_text(const struct collecting *c, struct provisioning_file *fil
     }
     bytes_wipe(text, SHEET_MAX);
     free(text);
+    arena_wipe(&arena);
     arena_release(&arena);
     return verdict == SHEET_OK;
 }
