@@ -75,6 +75,11 @@ def status_lines(gate):
     return dict(line.split(" ", 1) for line in done.stdout.splitlines())
 
 
+def becomes(gate, sign_in, status):
+    """A reload has been said before the last worker has taken it."""
+    wait_for(lambda: sign_in(gate, "bob").get("/phone/101/").status == status, 5, str(status))
+
+
 def restart(gate):
     gate.process.send_signal(signal.SIGTERM)
     assert gate.process.wait(15 * SLOWER) == 0
@@ -139,10 +144,10 @@ def test_report_keeps_nobody_out(held, sign_in):
     # Somebody decides otherwise, and decides again.
     gate.rewrite(hardening={"check_every_s": 1, "on_drift": "restrict"})
     gate.reload()
-    assert sign_in(gate, "bob").get("/phone/101/").status == 403
+    becomes(gate, sign_in, 403)
     gate.rewrite(hardening={"check_every_s": 0, "on_drift": "restrict"})
     gate.reload()
-    assert sign_in(gate, "bob").get("/phone/101/").status == 200
+    becomes(gate, sign_in, 200)
     assert events(gate)[1:] == [("phone_restricted", "hardening_lost"),
                                 ("phone_unrestricted", "configuration")]
 
