@@ -1,5 +1,6 @@
 """The real program and simulated phones as a test sees them."""
 
+import collections
 import hashlib
 import json
 import os
@@ -26,11 +27,19 @@ def program():
     return os.environ.get("PHONEGATE", str(ROOT / "build" / "phonegate"))
 
 
+given_ports = collections.deque(maxlen=256)
+
+
 def free_port(address="127.0.0.1"):
+    """One that nobody uses, and that was not given away here lately: it may not be listened on yet."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as sock:
-        sock.bind((address, 0))
-        return sock.getsockname()[1]
+    while True:
+        with socket.socket(family) as sock:
+            sock.bind((address, 0))
+            port = sock.getsockname()[1]
+        if port not in given_ports:
+            given_ports.append(port)
+            return port
 
 
 def wait_for(condition, seconds=5.0, what="condition"):
