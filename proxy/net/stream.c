@@ -47,6 +47,8 @@ void stream_close(struct stream *s) {
 
 void stream_reset(struct stream *s) {
     if (s->state == STREAM_CLOSED) return;
+    soon_remove(s);
+    stream_leave_warm(s);
     if (uv_tcp_close_reset(&s->tcp, on_handle_closed) != 0) {
         stream_close(s);
         return;

@@ -144,11 +144,34 @@ static void who_leaves_the_list_stays_out(void **state) {
     assert_int_equal(arrived(&w->ends[2]), strlen("answer"));
 }
 
+/* on_closed comes before the next io_flush, and the memory goes with it. */
+static void a_reset_leaves_every_list(void **state) {
+    struct world *w = *state;
+    for (size_t i = 0; i < 3; i++) {
+        stream_write(&w->ends[i].stream, STR("answer"));
+        stream_flush_soon(&w->ends[i].stream);
+    }
+    w->ends[1].stream.warm = true;
+    w->io.warm_count = 1;
+    stream_reset(&w->ends[1].stream);
+    assert_false(w->ends[1].stream.soon);
+    assert_ptr_equal(w->ends[0].stream.soon_next, &w->ends[2].stream);
+    assert_int_equal(w->io.warm_count, 0);
+    (void)uv_run(&w->loop, UV_RUN_NOWAIT);
+    assert_int_equal(w->ends[1].closed, 1);
+    memset(&w->ends[1].stream, 0xff, sizeof(w->ends[1].stream));
+    io_flush(&w->io);
+    assert_int_equal(arrived(&w->ends[0]), strlen("answer"));
+    assert_int_equal(arrived(&w->ends[2]), strlen("answer"));
+    w->ends[1].stream.state = STREAM_CLOSED;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(small_writes_leave_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(much_leaves_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_leaves_the_list_stays_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reset_leaves_every_list, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
