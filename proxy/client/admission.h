@@ -23,7 +23,7 @@ void admission_leave(struct conn *c);
 
 /* Octets before TLS has begun: put by until a whole ClientHello is there and its turn comes. */
 void admission_hello(struct conn *c, struct str data);
-/* The handshake is done. */
+/* The handshake is done, or does not come any more. Fine when called again. */
 void admission_greeted(struct conn *c);
 
 /* Close the connection of this worker that can best be spared. False: there is none. For a

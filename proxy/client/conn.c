@@ -80,9 +80,12 @@ static void on_closed(struct stream *s) {
     free(c);
 }
 
+/* Out of the line for TLS at once: the line moves on before on_closed comes, and who is called up
+ * must still be there. */
 static void leave(struct conn *c) {
     c->state = CONN_CLOSED;
     timed_stop(&c->timed);
+    admission_greeted(c);
 }
 
 void conn_close_politely(struct conn *c) {

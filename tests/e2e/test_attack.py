@@ -1,8 +1,10 @@
 """Floods and hostile clients: people who are signed in are served as before, and each limit holds."""
 
+import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -240,6 +242,25 @@ def test_handshakes_under_way_have_a_limit_and_the_slowest_goes(new_gate, close_
     assert status_of_new(gate, "127.0.9.9") == 401
     assert 0.7 < time.monotonic() - begin < 3 * SLOWER      # it waited until one had its second
     assert number(gate, 'connections_shed_total{for="handshakes"}') == 1
+
+
+def test_who_has_gone_is_not_called_up_from_the_line(new_gate, close_later):
+    """More octets than are held end connections in line right before the line moves on."""
+    gate = new_gate(status=status_listener(), workers=1)
+    hello = client_hello()
+    for pause in (0.005, 0.015, 0.04):
+        clients = [close_later(Source(gate, "127.0.9.1", tls=False)) for _ in range(200)]
+        time.sleep(0.1)
+        for octets in (hello, bytes(17000)):
+            gate.process.send_signal(signal.SIGSTOP)    # the gate finds all of it at once
+            for c in clients:
+                with contextlib.suppress(OSError):
+                    c.send(octets)
+            gate.process.send_signal(signal.SIGCONT)
+            time.sleep(pause)
+        assert status_of_new(gate, "127.0.9.9") == 401
+        for c in clients:
+            c.close()
 
 
 def test_people_from_known_addresses_do_not_wait_for_strangers_handshakes(new_gate, close_later):
