@@ -46,7 +46,9 @@ static bool has_place(const struct handshakes *h, bool known) {
 
 bool handshakes_hold(struct handshakes *h, struct handshake *handshake, struct str octets) {
     size_t len = handshake->held_len + octets.len;
-    if (len > HANDSHAKE_HELD_MAX || h->held + octets.len > HANDSHAKES_HELD) return false;
+    /* Half of it is not for strangers: who never completes a ClientHello keeps nobody else out. */
+    size_t most = handshake->known ? HANDSHAKES_HELD : HANDSHAKES_HELD / 2;
+    if (len > HANDSHAKE_HELD_MAX || h->held + octets.len > most) return false;
     char *held = realloc(handshake->held, len);
     ENSURE(held != NULL);
     memcpy(held + handshake->held_len, octets.ptr, octets.len);
@@ -117,14 +119,22 @@ static struct handshake *first_in_line(struct handshakes *h) {
     return NULL;
 }
 
-/* Nobody in line may go; the oldest under way has had its time. */
+/* The one longest under way that has had its time: a stranger's, since the place of somebody known
+ * is of no use to strangers; where somebody known waits, else whosoever. NULL: none. */
+static struct handshake *latest(struct handshakes *h, uint64_t now_ms) {
+    struct handshake *oldest = h->under_way.next, *at = oldest;
+    while (at != &h->under_way && now_ms - at->begun_ms >= HANDSHAKES_AGE_MS) {
+        if (!at->known) return at;
+        at = at->next;
+    }
+    return at != oldest && !ring_is_empty(&h->waiting_known) ? oldest : NULL;
+}
+
+/* Nobody in line may go. */
 static bool end_late(struct handshakes *h, uint64_t now_ms) {
-    struct handshake *oldest = h->under_way.next;
-    if (h->line == 0 || ring_is_empty(&h->under_way) ||
-        now_ms - oldest->begun_ms < HANDSHAKES_AGE_MS)
-        return false;
-    h->ops->late(oldest);
-    return true;
+    struct handshake *late = h->line > 0 ? latest(h, now_ms) : NULL;
+    if (late != NULL) h->ops->late(late);
+    return late != NULL;
 }
 
 void handshakes_turn(struct handshakes *h, uint64_t now_ms) {

@@ -5,8 +5,9 @@
  * HANDSHAKES_SLICE_NS; where nothing else is to be done the turns follow each other at once. At
  * most `max` are under way; who comes then stays in line. People from addresses where somebody
  * signed in lately have a line of their own that goes first, and a quarter more than `max`. The one
- * longest under way is sent away after HANDSHAKES_AGE_MS where others wait for its place. Memory is
- * bounded by HANDSHAKES_LINE and HANDSHAKES_HELD. Belongs to one thread. */
+ * longest under way is sent away after HANDSHAKES_AGE_MS where others wait for its place; nobody
+ * known goes for a stranger. Memory is bounded by HANDSHAKES_LINE and HANDSHAKES_HELD, of which
+ * strangers have half. Belongs to one thread. */
 #ifndef PROXY_RUN_HANDSHAKES_H
 #define PROXY_RUN_HANDSHAKES_H
 

@@ -227,6 +227,18 @@ def client_hello():
     return outgoing.read()
 
 
+def test_handshakes_that_are_never_complete_keep_out_nobody_who_is_known(new_gate, close_later):
+    """Strangers fill what may be held of ClientHellos: 512 of 16 KiB are all of a worker's."""
+    gate = new_gate(limits={"handshakes_per_address": 200}, status=status_listener(), workers=1)
+    close_later(sign_in(gate))
+    part = b"\x16\x03\x01\x3f\xff\x01" + bytes(16000)
+    for i in range(530):
+        c = close_later(Source(gate, "127.0.9.%d" % (1 + i % 5), tls=False))
+        c.send(part)
+    wait_for(lambda: number(gate, 'connections_refused_total{for="handshakes"}') > 0, 3)
+    close_later(sign_in(gate))
+
+
 def begun(gate, source):
     """A handshake that is never finished; the gate's flight was read."""
     c = Source(gate, source, tls=False)

@@ -129,19 +129,54 @@ static void the_slowest_makes_place(void **state) {
     assert_ptr_equal(order[1], &s->members[1]);
 }
 
+static void nobody_known_goes_for_a_stranger(void **state) {
+    struct setting *s = *state;
+    s->h.max = 1;
+    s->members[0].known = s->members[3].known = s->members[4].known = true;
+    line_up(s, 0);
+    handshakes_turn(&s->h, 1000);
+    line_up(s, 1);
+    handshakes_turn(&s->h, 1000);
+    line_up(s, 2);
+    assert_int_equal(gone, 2); /* one each, and both have had their time */
+    s->members[1].begun_ms = 1500;
+    handshakes_turn(&s->h, 1000 + HANDSHAKES_AGE_MS);
+    assert_int_equal(late_count, 0);
+    handshakes_turn(&s->h, 1500 + HANDSHAKES_AGE_MS);
+    assert_int_equal(late_count, 1);
+    assert_int_equal(s->members[0].state, HANDSHAKE_UNDER_WAY);
+    assert_ptr_equal(order[2], &s->members[2]);
+    /* Where somebody known waits, strangers go first, then whoever is the oldest. */
+    s->members[2].begun_ms = 3000;
+    line_up(s, 3);
+    handshakes_turn(&s->h, 3000);
+    assert_int_equal(late_count, 2);
+    assert_int_equal(s->members[0].state, HANDSHAKE_NONE);
+    assert_ptr_equal(order[3], &s->members[3]);
+    s->members[3].begun_ms = 3000;
+    line_up(s, 4);
+    handshakes_turn(&s->h, 3000 + HANDSHAKES_AGE_MS);
+    assert_int_equal(late_count, 3);
+    assert_int_equal(s->members[2].state, HANDSHAKE_NONE);
+    assert_int_equal(s->members[3].state, HANDSHAKE_UNDER_WAY);
+}
+
 static void what_is_held_is_bounded(void **state) {
     struct setting *s = *state;
     static char octets[HANDSHAKE_HELD_MAX];
     struct str most = {octets, sizeof(octets)};
     assert_true(handshakes_hold(&s->h, &s->members[0], most));
     assert_false(handshakes_hold(&s->h, &s->members[0], STR("x")));
-    s->h.held += HANDSHAKES_HELD - 2 * sizeof(octets);
-    assert_true(handshakes_hold(&s->h, &s->members[1], most));
+    /* Half of it is for people who are known. */
+    s->h.held += HANDSHAKES_HELD / 2 - sizeof(octets);
     assert_false(handshakes_hold(&s->h, &s->members[2], STR("x")));
+    s->members[1].known = s->members[3].known = true;
+    s->h.held += HANDSHAKES_HELD / 2 - sizeof(octets);
+    assert_true(handshakes_hold(&s->h, &s->members[1], most));
+    assert_false(handshakes_hold(&s->h, &s->members[3], STR("x")));
     s->h.held -= HANDSHAKES_HELD - 2 * sizeof(octets);
-    /* Half of the line is for people who are known. */
+    /* Half of the line, too. */
     s->h.line += HANDSHAKES_LINE / 2;
-    s->members[1].known = true;
     assert_false(handshakes_line_up(&s->h, &s->members[0]));
     assert_true(handshakes_line_up(&s->h, &s->members[1]));
     s->h.line -= HANDSHAKES_LINE / 2;
@@ -153,6 +188,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_turn_has_its_slice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(so_many_are_under_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_slowest_makes_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_known_goes_for_a_stranger, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_held_is_bounded, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
