@@ -52,7 +52,8 @@ static struct guest *spare_for(struct conn *c, enum peers_verdict verdict, enum 
     struct guest *guest = NULL;
     *why = SHED_ADDRESS;
     if (verdict != PEERS_FULL) guest = crowd_oldest_of(crowd, &c->peer.key, now);
-    if (verdict == PEERS_ADDRESS_FULL || guest != NULL) return guest;
+    bool of_address = verdict == PEERS_ADDRESS_FULL || verdict == PEERS_ADDRESS_REFUSED;
+    if (of_address || guest != NULL) return guest;
     *why = SHED_TOTAL;
     return c->peer.known ? crowd_oldest(crowd, now) : crowd_oldest_stranger(crowd, now);
 }
@@ -60,6 +61,8 @@ static struct guest *spare_for(struct conn *c, enum peers_verdict verdict, enum 
 static void refuse(struct conn *c, enum peers_verdict verdict) {
     if (verdict == PEERS_TOO_FAST)
         turn_away(c, AWAY_RATE, "address_too_fast");
+    else if (verdict == PEERS_ADDRESS_REFUSED)
+        turn_away(c, AWAY_ADDRESS, "address_connections_full");
     else
         turn_away(c, AWAY_TOTAL, "connections_full");
 }

@@ -166,11 +166,10 @@ static bool is_full(const struct peers *p, const struct peers_limits *limits, bo
     return p->total >= limits->total || p->strangers >= most;
 }
 
-/* Not even room to be told. */
-static bool is_refused(const struct peers *p, const struct peers_limits *limits, bool known,
-                       size_t here) {
+/* Not even room to be told in all. */
+static bool is_refused(const struct peers *p, const struct peers_limits *limits, bool known) {
     size_t told = with_reserve(limits->total) - limits->total;
-    return p->total >= limits->total + told || here >= with_reserve(limits->per_address) ||
+    return p->total >= limits->total + told ||
            (!known && p->strangers >= most_strangers(limits) + told);
 }
 
@@ -180,7 +179,8 @@ static enum peers_verdict add_locked(struct peers *p, const struct peers_limits 
     if (!peer->known && is_too_fast(p, limits, &peer->key, now_ms)) return PEERS_TOO_FAST;
     struct entry **slot = find(p, &peer->key);
     size_t here = *slot != NULL ? (*slot)->count : 0;
-    if (is_refused(p, limits, peer->known, here)) return PEERS_REFUSED;
+    if (here >= with_reserve(limits->per_address)) return PEERS_ADDRESS_REFUSED;
+    if (is_refused(p, limits, peer->known)) return PEERS_REFUSED;
     if (*slot == NULL) {
         *slot = calloc(1, sizeof(**slot));
         ENSURE(*slot != NULL);

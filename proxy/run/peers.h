@@ -30,7 +30,8 @@ enum peers_verdict {
     PEERS_FULL,         /* no room in all: counted all the same, to be answered 503 */
     PEERS_ADDRESS_FULL, /* `per_address` reached: likewise */
     PEERS_REFUSED,      /* the room for saying 503 is used up as well: not counted, close at once */
-    PEERS_TOO_FAST,     /* a stranger's address opens too many a second: likewise */
+    PEERS_ADDRESS_REFUSED, /* its address's is: likewise */
+    PEERS_TOO_FAST,        /* a stranger's address opens too many a second: likewise */
 };
 
 struct peers_limits {

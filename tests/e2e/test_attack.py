@@ -275,6 +275,17 @@ def test_who_has_gone_is_not_called_up_from_the_line(new_gate, close_later):
             c.close()
 
 
+def test_an_address_that_is_full_costs_no_other_its_connections(new_gate, close_later):
+    gate = new_gate(limits={"connections_per_address": 4}, status=status_listener(), workers=1)
+    bystander = close_later(Source(gate, "127.0.9.2"))
+    time.sleep(0.6)
+    for _ in range(4 + 8 + 3):
+        close_later(Source(gate, "127.0.9.1", tls=False))
+    wait_for(lambda: number(gate, 'connections_refused_total{for="address"}') == 8 + 3, 3)
+    assert number(gate, 'connections_shed_total{for="connections"}') == 0
+    assert asks(bystander) == 401
+
+
 def test_people_from_known_addresses_do_not_wait_for_strangers_handshakes(new_gate, close_later):
     gate = new_gate(limits={"handshakes": 3}, status=status_listener(), workers=1)
     close_later(sign_in(gate))

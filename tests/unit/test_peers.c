@@ -62,7 +62,7 @@ static void one_address_has_its_limit(void **state) {
     /* the reserve: eight are told */
     for (int i = 3; i < 11; i++)
         assert_int_equal(add(p, no_rate, &busy[i], "192.0.2.1", 0), PEERS_ADDRESS_FULL);
-    assert_int_equal(add(p, no_rate, &busy[11], "192.0.2.1", 0), PEERS_REFUSED);
+    assert_int_equal(add(p, no_rate, &busy[11], "192.0.2.1", 0), PEERS_ADDRESS_REFUSED);
     assert_int_equal(peers_total(p), 11);
     assert_int_equal(add(p, no_rate, &other, "192.0.2.2", 0), PEERS_OK);
     for (int i = 3; i < 12; i++) peers_remove(p, &busy[i], 0); /* the last is not counted */
