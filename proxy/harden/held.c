@@ -26,9 +26,11 @@ static const struct config_hardening *settings_of(const struct held *h) {
 
 /* ---- restriction ---- */
 
+/* Nobody looks at a phone whose profile does not say what is wanted, so nothing would ever lift it.
+ */
 static bool is_to_be_restricted(const struct held *h, const struct held_phone *p) {
     const struct config_hardening *settings = settings_of(h);
-    return settings->on_drift == HARDENING_RESTRICT && settings->check_every_ms > 0 &&
+    return settings->on_drift == HARDENING_RESTRICT && settings->check_every_ms > 0 && p->judged &&
            drift_restricts(&p->memory.drift);
 }
 

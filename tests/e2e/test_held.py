@@ -363,6 +363,18 @@ def test_a_damaged_memory_is_told_and_keeps_people_out_until_a_look(held, sign_i
     assert ("phone_drifted", "step_1") not in events(gate)
 
 
+def test_a_damaged_memory_keeps_nobody_from_a_phone_that_is_never_looked_at(new_gate, new_phone):
+    """Its profile does not say what hardened is, so no look would ever open it again."""
+    gate = new_gate({"101": new_phone(vendor="yealink", service=None)}, start=False,
+                    state_dir="state", hardening={"check_every_s": 1, "on_drift": "restrict"})
+    (gate.dir / "state").mkdir(mode=0o700)
+    (gate.dir / "state" / "held").write_text("nonsense\n")
+    (gate.dir / "state" / "held").chmod(0o600)
+    gate.start()
+    assert "state.held_lost" in gate.stderr()
+    assert events(gate) == []
+
+
 def test_a_fleet_is_looked_at_a_few_at_a_time(new_gate, tmp_path):
     fleet = Fleet(tmp_path, 40, "--http-port", "0", "--states", "hardened",
                   "--set", "http_user=gate", "--set", "http_pass=fleet-pw-1a2b3c4d",
