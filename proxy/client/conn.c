@@ -322,7 +322,7 @@ static bool reader_is_stuck(struct conn *c) {
     const struct config_limits *l = limits_of(c);
     uint64_t now = worker_now(c->worker);
     size_t unsent = stream_unsent(&c->stream);
-    uint64_t sent = unsent > 0 ? taken_by_reader(c, unsent) : c->stream.queued_total;
+    uint64_t sent = taken_by_reader(c, unsent);
     uint64_t in_window = sent > c->window_sent ? sent - c->window_sent : 0;
     if (unsent == 0 || sent != c->sent_seen) c->stuck_since_ms = now;
     c->sent_seen = sent;
