@@ -36,7 +36,7 @@ void first_record(struct conn *c, const char *event, const char *reason, unsigne
 void first_failed(struct conn *c, const char *reason) {
     const char *refusal = c->stream.ssl != NULL ? server_tls_refusal(c->stream.ssl) : NULL;
     /* A port scan or health check that says nothing is no refusal of anything. */
-    bool silent = c->state == CONN_FIRST && c->first == NULL &&
+    bool silent = c->state == CONN_FIRST && c->first == NULL && !c->proxy_done &&
                   c->handshake.state == HANDSHAKE_NONE && strcmp(reason, "handshake_cut") == 0;
     if (!silent) first_record(c, "tls_refused", refusal != NULL ? refusal : reason, 0);
     conn_abort(c, reason);
@@ -175,11 +175,12 @@ static void read_proxy(struct conn *c, struct str data) {
     case PROXY_PROTOCOL_LOCAL:
         break;
     }
-    c->proxy_done = true;
-    if (!admission_enter(c)) return;
     /* The octets of this read that came behind the header. */
-    size_t before = buf->len - take;
-    sniff(c, str_part(data, used - before, data.len));
+    struct str rest = str_part(data, used - (buf->len - take), data.len);
+    io_give(&c->worker->io, buf);
+    c->first = NULL;
+    c->proxy_done = true;
+    if (admission_enter(c)) sniff(c, rest);
 }
 
 void first_octets(struct conn *c, struct str data) {
