@@ -597,11 +597,13 @@ def test_rotation_cut_between_apply_and_save(factory, new_site):
     site = new_site({"101": phone})
     assert site.harden("--apply", "101")[0] == 0
     old = checked(site, phone)
+    phone.switch(forgets=True)      # what it has read when it kills is no Save, either
     assert Killed(site, phone, "--rotate", "101").at(2, "before", "POST")
     now = site.vault()
     for setting in ("http_pass", "service_mode_password", "admin_mode_password"):
         assert now["101", setting]["current"] == old["101", setting]["current"]
         assert now["101", setting]["candidate"] == phone.settings()[setting]
+    phone.switch(forgets=False)
     phone.reboot()
     assert phone.settings()["http_pass"] == old["101", "http_pass"]["current"]
     wait_for(lambda: not phone.state()["booting"], 10, "the phone is back")
