@@ -125,7 +125,12 @@ static void next_request(struct conn *c) {
     c->in_from = c->head_end = 0;
     c->in_len = waiting;
     if (waiting == 0) give_buffer(c);
-    arena_reset(&c->arena);
+    /* Kept for the moment until it is cold, the block of each of a crowd that comes at once would
+     * be a hole between what stays, too small for whole pages to go back. A busy one keeps it. */
+    if (waiting == 0 && !c->stream.warm)
+        arena_release(&c->arena);
+    else
+        arena_reset(&c->arena);
     http_scan_init(&c->scan);
     go_idle(c);
 }
