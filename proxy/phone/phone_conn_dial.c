@@ -2,11 +2,18 @@
 
 #include "proxy/phone/phone_conn_parts.h"
 
+static const char *reason_of(int status) {
+    if (status == UV_ECONNREFUSED) return "phone_refused";
+    /* Accepted by the phone's kernel and reset before we looked. */
+    if (status == UV_ECONNRESET || status == UV_EPIPE) return "phone_reset";
+    return "phone_unreachable";
+}
+
 static void on_connected(uv_connect_t *req, int status) {
     struct phone_conn *c = container_of(req, struct phone_conn, connect);
     if (c->state == PHONE_CONN_CLOSED) return;
     if (status != 0) {
-        pc_fail(c, status == UV_ECONNREFUSED ? "phone_refused" : "phone_unreachable");
+        pc_fail(c, reason_of(status));
         return;
     }
     uv_tcp_nodelay(&c->stream.tcp, 1);
