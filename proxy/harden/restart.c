@@ -113,7 +113,8 @@ static const char *press(struct restart *r, struct str page) {
     size_t len;
     const struct form_field *button = find_button(r, page, &form);
     outbuf_init(&target, text, sizeof(text));
-    if (button == NULL || r->presses == PRESSES_MAX) return "restart_not_found";
+    if (button == NULL) return "restart_not_found";
+    if (r->presses == PRESSES_MAX) return "restart_refused"; /* it asks, and asks again */
     if (!change_target(&form, (struct str){r->target, r->target_len}, &target))
         return "form_unsupported";
     char *body = change_body(&form, button, &len);
@@ -137,7 +138,9 @@ static void on_pressed(void *user, const struct fetch_answer *answer) {
     if (asks) {
         reason = press(r, answer->body);
         if (reason == NULL) return;
-        goes = r->presses > 1 || r->button != restart_buttons[0]; /* no question: it said yes */
+        /* No question: it said yes. */
+        goes = strcmp(reason, "restart_not_found") == 0 &&
+               (r->presses > 1 || r->button != restart_buttons[0]);
     }
     r->gone = answer->answered_nothing;
     if (goes)
