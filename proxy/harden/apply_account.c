@@ -18,7 +18,7 @@ static void on_service_tried(void *user, const struct fetch_answer *answer) {
             apply_stop_group(a, "vault_not_written");
             return;
         }
-    } else if (a->account == ACCOUNT_ADMIN) {
+    } else {
         apply_stop_group(a, "new_password_not_taken");
         return;
     }
