@@ -113,6 +113,8 @@ class Site:
             name, value = self.phone.hidden_tag(path)
             if dict(form).get(name) != value:
                 return self._error(403, "Hidden tag missing")
+        if self.phone.switches["form_status"]:
+            return self._error(self.phone.switches["form_status"], "Not now")
         return self._act(path, pairs + form, admin) or self._show(path, [], admin)
 
     def _act(self, path, pairs, admin):
@@ -120,6 +122,10 @@ class Site:
         if path in ("/", "/index.htm"):
             return self._home_action(names)
         if "reboot" in names or "confirm_reboot" in names:
+            if self.phone.switches["restart_status"]:
+                return self._error(self.phone.switches["restart_status"], "No restart")
+            if self.phone.switches["restart_again"]:
+                return Answer(200, self.pages.reboot_question())
             if path in ("/advanced_network.htm", "/advanced_update.htm") and \
                     "confirm_reboot" in names:
                 return Answer(200, self.pages.reboot_question())
@@ -150,7 +156,10 @@ class Site:
     def _restart(self, what):
         late_ms = self.phone.switches["reboot_after_ms"]
         answer = self._found("/index.htm") if late_ms else Answer(silent=True)
-        answer.after = threading.Timer(late_ms / 1000, what).start if late_ms else what
+        if late_ms:
+            timer = threading.Timer(late_ms / 1000, what)
+            timer.daemon = True
+        answer.after = timer.start if late_ms else what
         return answer
 
     def _enter_admin_mode(self, password):
@@ -169,7 +178,8 @@ class Site:
             self.pages.forms().get(path, ("", []))[1] + (["admin_mode"] if admin else [])
         wanted = [(n, v) for n, v in pairs if allowed is None or
                   n.lower().rstrip("0123456789") in allowed or n.lower() in allowed]
-        taken = self.phone.settings.change(wanted)
+        kept = self.phone.switches["keeps"].split()
+        taken = self.phone.settings.change([(n, v) for n, v in wanted if n.lower() not in kept])
         if names.get("settings", "").lower() == "save" and path != "/dummy.htm" or \
                 "store_settings" in names or "save" in names:
             if not self.phone.switches["forgets"]:

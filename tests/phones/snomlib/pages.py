@@ -111,8 +111,11 @@ class Pages:
 
     def forms(self):
         """path -> (title, settings), with this start's name of the security page."""
-        return {self.phone.security_path if path == SECURITY else path: form
-                for path, form in FORMS.items()}
+        moved = dict(m.split("=") for m in self.phone.switches["moved"].split())
+        return {self.phone.security_path if path == SECURITY else path:
+                (title, [n for n in names if moved.get(n, path) == path] +
+                 [n for n, to in moved.items() if to == path])
+                for path, (title, names) in FORMS.items()}
 
     def tag(self, path):
         if not self.phone.settings.is_on("use_hidden_tags"):
@@ -142,23 +145,26 @@ class Pages:
                        for name in names if name not in self.phone.switches["page_without"].split()
                        and (name in self.phone.settings.factory or
                             name in self.phone.settings.running))
-        return ('<form method="post" action="%s">%s<table>%s</table>'
-                '<input type="submit" name="Settings" value="Apply">%s</form>'
-                % (esc(path.lstrip("/")), self.tag(path), rows,
-                   "" if self.phone.switches["save_after_apply"] else
-                   '<input type="submit" name="Settings" value="Save">')
+        buttons = self.phone.switches["buttons"].split()
+        if self.phone.switches["save_after_apply"]:
+            buttons.remove("Save")
+        return ('<form method="post" action="%s">%s<table>%s</table>%s</form>'
+                % (esc(path.lstrip("/")), self.tag(path), rows, "".join(
+                    '<input type="submit" name="Settings" value="%s">' % b for b in buttons))
                 + self.save_form(path) + self.restart_form(path))
 
     def save_form(self, path):
         """Where forms are only applied: shown while something is not saved yet."""
         settings = self.phone.settings
-        if not self.phone.switches["save_after_apply"] or settings.running == settings.stored:
+        if not self.phone.switches["save_after_apply"] or settings.running == settings.stored or \
+                not self.phone.switches["save_button"]:
             return ""
         return ('<form method="post" action="%s">%s<input type="submit" name="save" value="Save">'
                 '</form>' % (esc(path.lstrip("/")), self.tag(path)))
 
     def restart_form(self, path):
-        if path not in ("/advanced_network.htm", "/advanced_update.htm"):
+        if path not in ("/advanced_network.htm", "/advanced_update.htm") or \
+                not self.phone.switches["restart_button"]:
             return ""
         return ('<form method="post" action="%s">%s<input type="submit" name="CONFIRM_REBOOT" '
                 'value="Reboot"></form>' % (path.lstrip("/"), self.tag(path)))

@@ -39,7 +39,7 @@ class Phone:
         self.booting_until = 0.0
         self.service_until = 0.0
         self.next_link = 0
-        self.fault_left = 0
+        self.fault_left = self.skip_left = self.forms_left = 0
         self.kill_left = 0
 
     def _context(self):
@@ -115,6 +115,8 @@ class Phone:
             if self.switches["fault"] and self.switches["fault"] not in faults.FAULTS:
                 raise ValueError("no such fault: " + self.switches["fault"])
             self.fault_left = self.switches["fault_count"] or -1
+            self.skip_left = self.switches["fault_skip"]
+            self.forms_left = self.switches["fault_after_forms"]
         if "kill_at" in values:
             self.kill_left = self.switches["kill_at"]
         self._open_what_is_served()
@@ -292,6 +294,7 @@ class Phone:
             answer = self._answer(kind, link, req, entry)
             self._strike(req, "after")
             entry["status"] = answer.status
+            self.forms_left -= req.method == "POST"
             return self._respond(kind, link, req, answer, ticket)
         except wire.BadRequest as error:
             entry["violations"] = [str(error)]
@@ -391,7 +394,10 @@ class Phone:
         if path not in ("", "401") and req.target.partition("?")[0] != path:
             return None
         with self.lock:
-            if self.fault_left == 0:
+            if self.fault_left == 0 or self.forms_left > 0:
+                return None
+            if self.skip_left > 0:
+                self.skip_left -= 1
                 return None
             self.fault_left -= 1
         return faults.FAULTS[name]

@@ -46,13 +46,23 @@ DEFAULTS = {
     "fault": "",
     "fault_path": "",           # only for this path; "401": only for challenges
     "fault_count": 0,           # so many times, then healthy; 0: always
+    "fault_skip": 0,            # so many answers that it would have met stay healthy first
+    "fault_after_forms": 0,     # it begins with the answer to the so-many-th form from now on
     "fault_ms": 30000,          # how long a stall lasts
     "drip_ms": 20,
     "raw": "",                  # with fault=raw: the octets of the answer, Latin-1
     "refuse": False,            # the TLS port is closed
     "page_without": "",         # settings that no page shows, separated by blanks
     "save_after_apply": False,  # forms can be applied only; the page that answers saves
+    "save_button": True,        # ... where False: it does not, and no other page does
     "forgets": False,           # Save saves nothing
+    "form_status": 0,           # a form is answered with this status, and nothing else is done
+    "keeps": "",                # settings that a form does not change, whatever it is sent
+    "moved": "",                # "setting=/page.htm ...": on another page than its own
+    "buttons": "Apply Save",    # of each form
+    "restart_button": True,     # False: no page has one
+    "restart_again": False,     # its question is followed by the same question
+    "restart_status": 0,        # it answers with this status instead of restarting
     "kill_pid": 0,              # a process that gets SIGKILL from the phone ...
     "kill_at": 0,               # ... at the so-many-th request from now on; of these paths' methods:
     "kill_method": "",          # "POST"; "": every one
