@@ -303,8 +303,10 @@ static bool rspauth_is_right(struct phone_challenge *c, struct hasher *h, struct
            bytes_equal_ct(expected, given, len);
 }
 
+/* One that is the nonce in use goes on counting: no nc is sent twice with a nonce (C05). */
 static void take_nextnonce(struct phone_challenge *c, struct str nextnonce) {
     struct phone_challenge next = *c;
+    if (str_equal(nextnonce, challenge_nonce(c))) return;
     if (!keep_texts(&next, phone_challenge_realm(c), nextnonce, challenge_opaque(c))) return;
     next.nc = 0;
     next.stale = false;

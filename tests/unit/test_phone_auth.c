@@ -347,6 +347,21 @@ static void C10_nextnonce(void **state) {
     assert_param(p, "nc", false, "00000002");
 }
 
+static void C05_C10_nextnonce_that_is_the_nonce_in_use_goes_on_counting(void **state) {
+    struct phone *p = *state;
+    assert_int_equal(
+        choose(p, PHONE_LOGIN_DIGEST, "Digest realm=r, nonce=\"a\\\"b\", qop=auth", NULL),
+        PHONE_AUTH_OK);
+    assert_true(answer(p, "gate", "secret", "/"));
+    assert_true(phone_auth_info(&p->challenge, p->hasher, STR("/"), STR("nextnonce=\"a\\\"b\"")));
+    assert_true(answer(p, "gate", "secret", "/"));
+    assert_param(p, "nc", false, "00000002");
+    assert_true(phone_auth_info(&p->challenge, p->hasher, STR("/"), STR("nextnonce=\"a\"")));
+    assert_true(answer(p, "gate", "secret", "/"));
+    assert_param(p, "nonce", true, "a");
+    assert_param(p, "nc", false, "00000001");
+}
+
 static void verdicts_have_names(void **state) {
     (void)state;
     for (int i = 0; i <= PHONE_AUTH_MALFORMED; i++) {
@@ -371,6 +386,7 @@ int main(void) {
         PHONE_TEST(C02_too_long_a_challenge),
         PHONE_TEST(C09_rspauth),
         PHONE_TEST(C10_nextnonce),
+        PHONE_TEST(C05_C10_nextnonce_that_is_the_nonce_in_use_goes_on_counting),
         PHONE_TEST(verdicts_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
