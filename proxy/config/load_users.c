@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "proxy/config/loader.h"
 #include "proxy/config/textfile.h"
@@ -39,7 +40,8 @@ static void load_file(struct loader *l, const config_setting_t *at, const char *
     struct textfile file;
     char error[160];
     if (!textfile_read(path, TEXTFILE_SECRET, USERS_MAX, &file, error, sizeof(error))) {
-        reader_error(&l->reader, at, "users file %s: %s", path, error);
+        reader_error(&l->reader, at, "users file %s: %s%s", path, error,
+                     access(path, F_OK) == 0 ? "" : ": `phonegate user add NAME` makes it");
         return;
     }
     load_text(l, path, (struct str){file.text, file.len});

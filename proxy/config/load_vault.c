@@ -1,4 +1,6 @@
 /* The group "vault", and the accounts whose password is in it. */
+#include <unistd.h>
+
 #include "proxy/config/loader.h"
 #include "proxy/vault/vault.h"
 
@@ -88,7 +90,9 @@ void load_vault(struct loader *l) {
     char error[512];
     l->vault = vault_open(settings->file.ptr, &settings->key, false, error, sizeof(error));
     if (l->vault == NULL) {
-        reader_error(&l->reader, at, "vault %s", error);
+        reader_error(&l->reader, at, "vault %s%s", error,
+                     access(settings->file.ptr, F_OK) == 0 ? ""
+                                                           : ": `phonegate secret init` makes it");
         return;
     }
     l->snapshot->config.vault.generation = vault_generation(l->vault);

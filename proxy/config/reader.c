@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NAME_MAX_JUDGED 40 /* of a key; ours are shorter */
+
 static unsigned setting_line(const config_setting_t *at) {
     return at == NULL ? 0 : at->line;
 }
@@ -75,8 +77,9 @@ static const char *type_name(enum reader_type type) {
     case READER_U32:
     case READER_U64:
     case READER_SIZE:
+        return "a whole number, without quotes or a unit";
     case READER_SECONDS:
-        return "a whole number";
+        return "a whole number of seconds, without quotes or a unit";
     case READER_GROUP:
         return "a group: { ... }";
     case READER_LIST:
@@ -262,6 +265,38 @@ static void store_default(const struct reader *r, const struct reader_key *key, 
     }
 }
 
+/* How many letters must be changed, put in or left out to make `b` of `a`. */
+static size_t distance(const char *a, const char *b) {
+    size_t row[NAME_MAX_JUDGED + 1], len = strlen(b);
+    if (len > NAME_MAX_JUDGED) return SIZE_MAX;
+    for (size_t j = 0; j <= len; j++) row[j] = j;
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 1; j <= len; j++) {
+            size_t least = diagonal + (a[i] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < least) least = row[j] + 1;
+            if (row[j - 1] + 1 < least) least = row[j - 1] + 1;
+            row[j] = least;
+        }
+    }
+    return row[len];
+}
+
+/* The key that was meant, where it is one slip of the pen away, two in a longer name. */
+static const char *nearest(const char *name, const struct reader_key *table) {
+    size_t least = strlen(name) < 6 ? 2 : 3;
+    const char *found = NULL;
+    for (const struct reader_key *key = table; key->name != NULL; key++) {
+        size_t far = distance(name, key->name);
+        if (far >= least) continue;
+        least = far;
+        found = key->name;
+    }
+    return found;
+}
+
 static bool report_unknown(const struct reader *r, const config_setting_t *group, const char *what,
                            const struct reader_key *table) {
     bool good = true;
@@ -270,8 +305,10 @@ static bool report_unknown(const struct reader *r, const config_setting_t *group
         const struct reader_key *key = table;
         while (key->name != NULL && strcmp(key->name, config_setting_name(member)) != 0) key++;
         if (key->name != NULL) continue;
-        reader_error(r, member, "unknown key \"%.60s\"" IN_FMT, config_setting_name(member),
-                     IN_ARG(what));
+        const char *meant = nearest(config_setting_name(member), table);
+        reader_error(r, member, "unknown key \"%.60s\"" IN_FMT "%s%s%s",
+                     config_setting_name(member), IN_ARG(what), meant != NULL ? ": is \"" : "",
+                     meant != NULL ? meant : "", meant != NULL ? "\" meant?" : "");
         good = false;
     }
     return good;

@@ -139,14 +139,24 @@ static bool append_text(struct source *s, struct part *part, struct str text) {
     }
 }
 
+/* What libconfig says, and what to look for. */
+static const char *what_to_do(const char *text) {
+    if (strcmp(text, "syntax error") == 0)
+        return ", here or just above: a bracket, a quote or a comma that is missing, or a unit "
+               "behind a number";
+    if (strcmp(text, "duplicate setting name") == 0)
+        return ": this key stands in this group already";
+    return "";
+}
+
 static enum source_result parse(struct source *s, struct problems *problems) {
     if (config_read_string(&s->tree, s->text) == CONFIG_TRUE) return SOURCE_OK;
     /* libconfig stops at its first error, so it is told alone: what we found before it may only
      * follow from it. */
     problems_free(problems);
     int line = config_error_line(&s->tree);
-    problems_add(problems, CONFIG_ERROR, source_place(s, line > 0 ? (unsigned)line : 1), "%s",
-                 config_error_text(&s->tree));
+    problems_add(problems, CONFIG_ERROR, source_place(s, line > 0 ? (unsigned)line : 1), "%s%s",
+                 config_error_text(&s->tree), what_to_do(config_error_text(&s->tree)));
     return SOURCE_INVALID;
 }
 

@@ -35,7 +35,7 @@ def test_all_problems_in_one_run_in_order(cfg):
         'and lost at a restart',
         'phonegate.cfg:1: error: unknown key "bogus"',
         'phonegate.cfg:13: error: phone id "101" stands already at phonegate.cfg:9',
-        'phonegate.cfg:17: error: unknown key "state_dirr"']
+        'phonegate.cfg:17: error: unknown key "state_dirr": is "state_dir" meant?']
 
 
 def test_warnings_keep_the_exit_status(cfg):
@@ -58,7 +58,8 @@ def test_syntax_error_alone(cfg):
     cfg.change('host = "gate.example.com";', 'host = ; bogus = 1;')
     done = cfg.run("check", "-c", "phonegate.cfg")
     assert done.returncode == 1
-    assert done.stderr == "phonegate.cfg:3: error: syntax error\n"
+    assert done.stderr == ("phonegate.cfg:3: error: syntax error, here or just above: a bracket, a "
+                           "quote or a comma that is missing, or a unit behind a number\n")
 
 
 def test_unreadable_file_is_2(cfg):
