@@ -48,21 +48,23 @@ void replace_file_unlock(struct replace_file *file) {
     *file = (struct replace_file){.lock = -1};
 }
 
-static bool write_all(int fd, struct str text) {
+bool replace_file_fill(int fd, struct str text) {
     while (text.len > 0) {
         ssize_t done = write(fd, text.ptr, text.len);
         if (done < 0 && errno == EINTR) continue;
         if (done < 0) return false;
         text = str_part(text, (size_t)done, text.len);
     }
-    return true;
+    return fsync(fd) == 0;
 }
 
-/* Mode and owner of the old file; mkostemp made the new one 0600 and ours. */
+/* Mode and owner of the old file; mkostemp made the new one 0600 and ours. What root made stays
+ * ours where we are not root, such as the service that writes the vault: root reads it anyway. */
 static bool copy_owner(int fd, const char *path) {
     struct stat old, new;
     if (stat(path, &old) != 0) return errno == ENOENT;
     if (fstat(fd, &new) != 0) return false;
+    if (old.st_uid == 0 && geteuid() != 0) old.st_uid = new.st_uid;
     bool same = old.st_uid == new.st_uid &&old.st_gid == new.st_gid;
     if (!same && fchown(fd, old.st_uid, old.st_gid) != 0) return false;
     return fchmod(fd, old.st_mode & 07777) == 0;
@@ -74,7 +76,7 @@ bool replace_file_write(const struct replace_file *file, struct str text, char *
     /* A leading dot: readers of a users directory pass it over. */
     ENSURE(asprintf(&name, "%s/.phonegate-XXXXXX", file->directory) > 0);
     int fd = mkostemp(name, O_CLOEXEC);
-    bool good = fd >= 0 && copy_owner(fd, file->path) && write_all(fd, text) && fsync(fd) == 0 &&
+    bool good = fd >= 0 && copy_owner(fd, file->path) && replace_file_fill(fd, text) &&
                 rename(name, file->path) == 0;
     if (!good) {
         (void)fail(error, error_len, fd < 0 ? file->directory : file->path);

@@ -16,7 +16,10 @@ struct replace_file {
 /* Wait for other writers and lock them out. False with one line in `error`. */
 MUST_USE bool replace_file_lock(struct replace_file *file, const char *path, char *error,
                                 size_t error_len);
-/* Put `text` in place of the file; mode and owner stay, a new file gets 0600. False: the file is
+/* Write all of `text` and wait until it is on the disk. False with errno. */
+MUST_USE bool replace_file_fill(int fd, struct str text);
+/* Put `text` in place of the file; mode and owner stay (what belongs to root is ours afterwards if
+ * we are not root), a new file gets 0600. False: the file is
  * the old one, or, where the last step failed, the new one that might not outlive a power cut. */
 MUST_USE bool replace_file_write(const struct replace_file *file, struct str text, char *error,
                                  size_t error_len);

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proxy/base/replace_file.h"
+
 static bool fail(char *error, size_t error_len, const char *what) {
     snprintf(error, error_len, "%s: %s", what, strerror(errno));
     return false;
@@ -31,16 +33,6 @@ char *state_path(const char *dir, const char *name) {
     return path;
 }
 
-static bool write_all(int fd, struct str text) {
-    while (text.len > 0) {
-        ssize_t done = write(fd, text.ptr, text.len);
-        if (done < 0 && errno == EINTR) continue;
-        if (done < 0) return false;
-        text = str_part(text, (size_t)done, text.len);
-    }
-    return true;
-}
-
 /* The new name is on the disk only when the directory is. */
 static void sync_directory(const char *dir) {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -54,7 +46,7 @@ bool state_write(const char *dir, const char *name, struct str text, char *error
     char *path = state_path(dir, name);
     char *fresh = state_path(dir, ".new-XXXXXX");
     int fd = mkostemp(fresh, O_CLOEXEC); /* 0600 */
-    bool good = fd >= 0 && write_all(fd, text) && fsync(fd) == 0 && rename(fresh, path) == 0;
+    bool good = fd >= 0 && replace_file_fill(fd, text) && rename(fresh, path) == 0;
     if (!good) {
         (void)fail(error, error_len, path);
         if (fd >= 0) unlink(fresh);
