@@ -24,15 +24,19 @@ static void go_on(struct probe *p) {
     probe_settings(p);
 }
 
+/* False: there is no answer, and so the probe has ended. */
+static bool answered(struct probe *p, const struct fetch_answer *a) {
+    p->fetch = NULL;
+    if (a->reason == NULL) return true;
+    probe_failed(p, a->reason);
+    probe_finish(p);
+    return false;
+}
+
 static void on_second_page(void *user, const struct fetch_answer *a) {
     struct probe *p = user;
     struct form form;
-    p->fetch = NULL;
-    if (a->reason != NULL) {
-        probe_failed(p, a->reason);
-        probe_finish(p);
-        return;
-    }
+    if (!answered(p, a)) return;
     enum form_verdict verdict = a->status == 200 ? asks(p, a->body, &form) : FORM_MALFORMED;
     if (verdict == FORM_OK) p->result.facts.factory_password = HARDEN_FACTORY_REFUSED;
     if (verdict == FORM_NOT_FOUND) p->result.facts.factory_password = HARDEN_FACTORY_TAKEN;
@@ -41,12 +45,7 @@ static void on_second_page(void *user, const struct fetch_answer *a) {
 
 static void on_sent(void *user, const struct fetch_answer *a) {
     struct probe *p = user;
-    p->fetch = NULL;
-    if (a->reason != NULL) {
-        probe_failed(p, a->reason);
-        probe_finish(p);
-        return;
-    }
+    if (!answered(p, a)) return;
     /* What the answer looks like is no matter: does the page still ask? */
     if (a->status < 400)
         probe_fetch(p, p->cfg->policy->profile->admin_page, STR_NONE, ACCOUNT_LOGIN,
@@ -74,12 +73,7 @@ static bool send_password(struct probe *p, struct form *form) {
 static void on_page(void *user, const struct fetch_answer *a) {
     struct probe *p = user;
     struct form form;
-    p->fetch = NULL;
-    if (a->reason != NULL) {
-        probe_failed(p, a->reason);
-        probe_finish(p);
-        return;
-    }
+    if (!answered(p, a)) return;
     bool asked = a->status == 200 && asks(p, a->body, &form) == FORM_OK && form.post;
     if (!asked || !send_password(p, &form)) go_on(p);
 }
