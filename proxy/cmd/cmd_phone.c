@@ -14,7 +14,7 @@
 #define LOGIN_USER "gate"
 
 struct options {
-    const char *config, *output, *domain, *user;
+    const char *config, *output, *domain, *user, *service;
 };
 
 static int refuse(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -64,10 +64,20 @@ static int write_output(const char *path, struct str text) {
     return status;
 }
 
+/* What a newcomer would learn when it is too late. */
+static void note_service(size_t phones) {
+    if (phones > 0)
+        fprintf(stderr,
+                "note: %zu phone(s) without a service account (--service NAME): once "
+                "hardened, only provisioning reads or changes their settings\n",
+                phones);
+}
+
 static int finish(const struct options *options, const struct phone_import *in, const char *text,
                   size_t len) {
     if (!reads_back(text, len, in->phones))
         return refuse("what was made of this table cannot be read again: please report it");
+    note_service(in->without_service);
     if (options->output == NULL)
         return fwrite(text, 1, len, stdout) == len && fflush(stdout) == 0
                    ? CMD_FINE
@@ -84,6 +94,7 @@ static int import(const struct config *config, const struct options *options, co
     struct phone_import in = {
         .config = config,
         .login_user = options->user != NULL ? options->user : LOGIN_USER,
+        .service_user = str_of(options->service),
         .domain = str_of(options->domain),
         .has_vault = config->vault.file.len > 0,
         .has_pins = config->pins_file.len > 0,
@@ -107,15 +118,16 @@ int cmd_phone(int argc, char **argv) {
     struct options options = {0};
     const char *words[2];
     size_t count = ARRAY_LEN(words);
-    const struct cmd_option known[] = {{"-c", &options.config},
-                                       {"--output", &options.output},
-                                       {"--domain", &options.domain},
-                                       {"--user", &options.user},
-                                       {NULL, NULL}};
+    const struct cmd_option known[] = {
+        {"-c", &options.config},   {"--output", &options.output},   {"--domain", &options.domain},
+        {"--user", &options.user}, {"--service", &options.service}, {NULL, NULL}};
     if (!cmd_args(argc, argv, known, words, &count)) return CMD_USAGE;
     if (count != 2 || strcmp(words[0], "import") != 0)
         return cmd_usage_error(argv[0], "import, and the file of the table");
     char name[HOSTPORT_NAME_MAX + 1];
+    if (options.service != NULL &&
+        (*options.service == '\0' || strchr(options.service, ':') != NULL))
+        return cmd_usage_error(argv[0], "%s is no name of an account", options.service);
     if (options.domain != NULL && !hostport_name(str_of(options.domain), name))
         return cmd_usage_error(argv[0], "%s is no domain", options.domain);
     struct cmd_problems problems = {.quiet_warnings = true};
@@ -123,6 +135,10 @@ int cmd_phone(int argc, char **argv) {
     enum config_result result = config_load(
         options.config != NULL ? options.config : CMD_DEFAULT_FILE, cmd_report, &problems, &config);
     if (result != CONFIG_OK) return cmd_status_of(result);
+    if (options.service != NULL && config->vault.file.len == 0) {
+        config_release(config);
+        return refuse("--service needs a vault in the configuration");
+    }
     int status = import(config, &options, words[1]);
     config_release(config);
     return status;

@@ -11,12 +11,12 @@
 #define ARENA_MAX ((size_t)1 << 30)
 
 static const char *const column_names[COLUMNS] = {
-    [COLUMN_MAC] = "mac",   [COLUMN_ADDRESS] = "address",
-    [COLUMN_NAME] = "name", [COLUMN_PROFILE] = "profile",
-    [COLUMN_ID] = "id",     [COLUMN_HOST] = "host",
-    [COLUMN_USER] = "user", [COLUMN_PASSWORD_FILE] = "password_file",
-    [COLUMN_PIN] = "pin",   [COLUMN_CA] = "ca",
-    [COLUMN_WUI] = "wui",
+    [COLUMN_MAC] = "mac",         [COLUMN_ADDRESS] = "address",
+    [COLUMN_NAME] = "name",       [COLUMN_PROFILE] = "profile",
+    [COLUMN_ID] = "id",           [COLUMN_HOST] = "host",
+    [COLUMN_USER] = "user",       [COLUMN_PASSWORD_FILE] = "password_file",
+    [COLUMN_SERVICE] = "service", [COLUMN_PIN] = "pin",
+    [COLUMN_CA] = "ca",           [COLUMN_WUI] = "wui",
 };
 
 void import_problem(struct importing *im, const char *format, ...) {
@@ -103,6 +103,11 @@ static void put_phone(struct importing *im, const struct import_phone *phone, bo
     put_key(im, "password_file", phone->password_file);
     if (phone->password_file.len == 0) put(im, STR(" from_vault = true;"));
     put(im, STR(" };\n"));
+    if (phone->service.len > 0) {
+        put(im, STR("  admin_login: {"));
+        put_key(im, "user", phone->service);
+        put(im, STR(" from_vault = true; };\n"));
+    }
     put(im, STR("  tls: {"));
     put_key(im, "pin_sha256", phone->pin);
     put_key(im, "ca", phone->ca);
@@ -133,6 +138,7 @@ static void take_rows(struct importing *im, struct csv *csv) {
         }
         import_row(im, &row, &phone);
         import_know(im, &phone);
+        im->in->without_service += phone.password_file.len == 0 && phone.service.len == 0;
         put_phone(im, &phone, im->in->phones++ == 0);
     }
     if (im->in->phones == 0) import_problem(im, "there is no phone in the table");
@@ -143,7 +149,7 @@ bool phone_import(struct phone_import *in, char *table, size_t len, char **text,
     struct csv csv;
     struct csv_row row;
     uint64_t key[2];
-    in->phones = in->problems = 0;
+    in->phones = in->problems = in->without_service = 0;
     ENSURE(getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key));
     arena_init(&im.arena, ARENA_MAX);
     hostport_local_load(&im.local);

@@ -18,6 +18,7 @@ enum import_column {
     COLUMN_HOST,
     COLUMN_USER,
     COLUMN_PASSWORD_FILE,
+    COLUMN_SERVICE,
     COLUMN_PIN,
     COLUMN_CA,
     COLUMN_WUI,
@@ -26,7 +27,7 @@ enum import_column {
 
 /* One phone, read and checked; in the arena or the table. */
 struct import_phone {
-    struct str mac, url, name, profile, id, host, user, password_file, pin, ca;
+    struct str mac, url, name, profile, id, host, user, password_file, service, pin, ca;
     bool wui;
 };
 

@@ -144,12 +144,22 @@ static struct str read_host(struct importing *im, struct str text, struct str id
     return STR_NONE;
 }
 
+static struct str read_user(struct importing *im, struct str text, const char *what) {
+    if (str_find(text, ':', 0) < text.len) import_problem(im, "\"%s\" holds a colon", what);
+    return read_text(im, text, USER_LEN_MAX, what);
+}
+
+/* The account that still reads and changes settings once administrator mode is off. */
+static struct str read_service(struct importing *im, struct str text) {
+    if (text.len > 0 && !im->in->has_vault)
+        import_problem(im, "the password of a service account is in the vault, and the "
+                           "configuration has none");
+    return text.len > 0 ? read_user(im, text, "service") : im->in->service_user;
+}
+
 static void read_login(struct importing *im, struct str user, struct str password_file,
                        struct import_phone *phone) {
-    phone->user =
-        user.len > 0 ? read_text(im, user, USER_LEN_MAX, "user") : str_of(im->in->login_user);
-    if (str_find(phone->user, ':', 0) < phone->user.len)
-        import_problem(im, "\"user\" holds a colon");
+    phone->user = user.len > 0 ? read_user(im, user, "user") : str_of(im->in->login_user);
     phone->password_file = read_text(im, password_file, PATH_LEN_MAX, "password_file");
     if (password_file.len == 0 && !im->in->has_vault)
         import_problem(im, "there is no password: name a password_file, or a vault in the "
@@ -190,6 +200,7 @@ void import_row(struct importing *im, const struct csv_row *row, struct import_p
     phone->id = read_id(im, cell(im, row, COLUMN_ID), phone->mac);
     phone->host = read_host(im, cell(im, row, COLUMN_HOST), phone->id);
     read_login(im, cell(im, row, COLUMN_USER), cell(im, row, COLUMN_PASSWORD_FILE), phone);
+    phone->service = read_service(im, cell(im, row, COLUMN_SERVICE));
     read_proof(im, cell(im, row, COLUMN_PIN), cell(im, row, COLUMN_CA), phone);
     phone->wui = read_wui(im, cell(im, row, COLUMN_WUI));
 }

@@ -145,6 +145,36 @@ def test_ids_hosts_and_the_portal_belong_to_one(cfg):
     ]]
 
 
+def test_service_accounts_by_row_and_for_all(cfg):
+    cfg.change('state_dir = "state";', 'state_dir = "state"; pins_file = "pins";\n'
+               'vault: { file = "vault"; key_file = "vault.key"; };')
+    assert cfg.run("secret", "init", "-c", "phonegate.cfg").returncode == 0
+    rows = "000413000001,192.0.2.1,one,model,%s\n000413000002,192.0.2.2,two,model,\n"
+    head = "mac,address,name,profile,service\n"
+    table(cfg, rows % "tech", head)
+    done = run(cfg)
+    assert done.stdout.count("admin_login") == done.stdout.count(
+        'admin_login: { user = "tech"; from_vault = true; };') == 1
+    assert done.stderr.startswith("note: 1 phone(s) without a service account")
+    done = run(cfg, "--service", "svc")
+    assert [line.strip() for line in done.stdout.splitlines() if "admin_login" in line] == [
+        'admin_login: { user = "%s"; from_vault = true; };' % name for name in ("tech", "svc")]
+    assert (done.returncode, done.stderr) == (0, "")
+    table(cfg, rows % "a:b", head)
+    assert problems(run(cfg)) == ['fleet.csv:2: "service" holds a colon']
+    assert run(cfg, "--service", "a:b").returncode == 2
+
+
+def test_service_accounts_need_a_vault(cfg):
+    table(cfg, ROW % (1, 1, 1))
+    done = run(cfg, "--service", "svc")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1, "", "phonegate phone: --service needs a vault in the configuration\n")
+    table(cfg, "000413000001,192.0.2.1,one,model,pw,ca.crt,svc\n", HEAD.strip() + ",service\n")
+    assert problems(run(cfg)) == ["fleet.csv:2: the password of a service account is in the vault, "
+                                  "and the configuration has none"]
+
+
 def test_vault_and_pins_file_take_the_place_of_columns(cfg):
     cfg.change('state_dir = "state";', 'state_dir = "state"; pins_file = "pins";\n'
                'vault: { file = "vault"; key_file = "vault.key"; };')
