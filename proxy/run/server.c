@@ -310,6 +310,7 @@ static void stop(struct server *s) {
         mailbox_post(&s->crews[i].worker.mailbox, &s->crews[i].stop_message);
     for (size_t i = 0; i < ARRAY_LEN(s->signals); i++)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
+    process_tell("STOPPING=1");
     /* A log rotation while the last answers go out must not kill us; a second SIGTERM may. */
     signal(SIGHUP, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
@@ -386,6 +387,7 @@ static void say_ready(const struct server *s) {
                   STR_ARG(config->status.listen.text));
     log_event(LOG_INFO, "server.ready", "workers=%u phones=%zu policy=" STR_FMT, s->count,
               config->policy.phone_count, STR_ARG(config->digest_of_file));
+    process_tell("READY=1");
 }
 
 static void close_shared(struct server *s) {
