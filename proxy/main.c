@@ -17,10 +17,13 @@
 #define PHONE_HELP                                                                                 \
     "Make text for the list \"phones\" of the configuration from a table of phones (CSV).\n"       \
     "Its first line names the columns, in any order: mac, address, name, profile; and as\n"        \
-    "wanted id, host, user, password_file, pin, ca, wui. Every problem is reported with its\n"     \
-    "line, phones that are there already as well, and nothing is written unless all is fine.\n"    \
+    "wanted id, host, user, password_file, service, pin, ca, wui. Every problem is reported\n"     \
+    "with its line, phones that are there already as well, and nothing is written unless all\n"    \
+    "is fine.\n"                                                                                   \
     "  --output FILE    write it there, where no file is yet; standard output if absent\n"         \
     "  --domain DOMAIN  phones without a host of their own get ID.DOMAIN\n"                        \
+    "  --service NAME   phones get a service account of this name, with its password in the\n"     \
+    "                   vault: without one a hardened phone can only be provisioned\n"             \
     "  --user NAME      the web user of phones for which the table names none; gate if absent\n"
 #define CHECK_HELP                                                                                 \
     "Report every problem of the configuration with file and line.\n"                              \
@@ -31,7 +34,7 @@
     "                   A table that names phones and users of its own needs no configuration.\n"  \
     "  --profiles DIR   where the profiles of such a table are; if absent, in profiles_dir of\n"   \
     "                   the configuration, or in ../profiles beside the table\n"                   \
-    "Exit status: 0 only if serve would start and every row holds; 1 if not; 2 if a file\n"        \
+    "Exit status: 0 if there is no error and every row holds; 1 if not; 2 if a file\n"             \
     "cannot be read or a table has a line that is no row. The form of a table: phonegate(8).\n"
 #define EXPLAIN_HELP                                                                               \
     "Say what the gate would do with a request of NAME on phone ID, and why: the\n"                \
@@ -122,12 +125,18 @@ static int cmd_later(int argc, char **argv);
 
 static const struct cmd_entry commands[] = {
     {"serve", cmd_serve, "serve [-c FILE]", "run in the foreground",
-     "Run the gate in the foreground until it gets SIGTERM or SIGINT.\n", true},
+     "Run the gate in the foreground until it gets SIGTERM or SIGINT; then answers under way\n"
+     "are finished, for ten seconds at most. SIGHUP loads the configuration anew, SIGUSR1\n"
+     "opens the access log anew. What it says goes to standard error.\n"
+     "Exit status: 0 after SIGTERM or SIGINT, 1 if it cannot start, 2 if the configuration\n"
+     "cannot be read.\n",
+     true},
     {"check", cmd_check, "check [-c FILE] [--expect TABLE]... [--profiles DIR]",
      "look for problems in the configuration", CHECK_HELP, true},
     {"user", cmd_user, "user add|passwd|remove|unlock|signout NAME | list | import FILE [-c FILE]",
      "manage the people who may sign in", USER_HELP, true},
-    {"phone", cmd_phone, "phone import FILE.csv [-c FILE] [--output FILE] [--domain DOMAIN]",
+    {"phone", cmd_phone,
+     "phone import FILE.csv [-c FILE] [--output FILE] [--domain DOMAIN] [--service NAME]",
      "phones of the configuration, from a table", PHONE_HELP, true},
     {"explain", cmd_explain, "explain [-c FILE] --user NAME --phone ID METHOD TARGET [--body FILE]",
      "what the gate would do with a request", EXPLAIN_HELP, true},
@@ -145,9 +154,13 @@ static const struct cmd_entry commands[] = {
     {"self-test", cmd_self_test, "self-test", "compute the examples of the Digest RFCs",
      SELF_TEST_HELP, false},
     {"reload", cmd_reload, "reload [-c FILE]", "tell the running gate to read its files again",
-     "Tell the running gate to load its configuration, and say whether it took it.\n", true},
+     "Tell the running gate to load its configuration, and say whether it took it.\n"
+     "Exit status: 0 it did; 1 it refused, and its log says why, or no gate answers.\n",
+     true},
     {"status", cmd_status, "status [-c FILE]", "ask the running gate how it is",
-     "Print what the running gate says about itself.\n", true},
+     "Print what the running gate says about itself, a line each: name and number.\n"
+     "Exit status: 0; 1 if no gate answers.\n",
+     true},
     {"version", cmd_version, "version", "print the version", "Print the version.\n", false},
     {"help", cmd_help, "help [COMMAND]", "print this list, or more on one command",
      "Print the list of commands, or more on one of them.\n", false},

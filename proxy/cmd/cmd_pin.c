@@ -208,8 +208,7 @@ static int write_pin(const struct job *job) {
         printf("its older pins count until %s at most\n", text);
     }
     fflush(stdout);
-    if (job->config->state_dir.len > 0)
-        (void)control_ask("pin", job->config->state_dir, "reload", STR_NONE);
+    control_reload("pin", job->config->state_dir);
     return CMD_FINE;
 }
 

@@ -60,11 +60,7 @@ static bool phone_is_known(const struct secret_job *job) {
 }
 
 static int tell_gate(const struct secret_job *job) {
-    if (job->settings->state_dir.len > 0)
-        (void)control_ask("secret", job->settings->state_dir, "reload", STR_NONE);
-    else
-        fprintf(stderr, "note: no \"state_dir\", so no running gate is told: "
-                        "`systemctl reload phonegate`\n");
+    control_reload("secret", job->settings->state_dir);
     return CMD_FINE;
 }
 
@@ -112,11 +108,30 @@ static bool make_key(const char *path, char *error, size_t error_len) {
     return good;
 }
 
+/* A directory made in passing would have whatever mode and owner the caller has. */
+static bool place_is_there(const char *path) {
+    const char *slash = strrchr(path, '/');
+    int len = slash == NULL ? 0 : (int)(slash - path);
+    char *directory;
+    ENSURE(asprintf(&directory, "%.*s", len == 0 ? 1 : len,
+                    slash == path ? "/"
+                    : len == 0    ? "."
+                                  : path) > 0);
+    bool there = access(directory, F_OK) == 0;
+    if (!there)
+        (void)cmd_secret_refuse("the directory %s is missing; make it, so that the service may "
+                                "enter it and others may not",
+                                directory);
+    free(directory);
+    return there;
+}
+
 int cmd_secret_init(const struct secret_job *job) {
     const struct config_vault *settings_of = &job->settings->vault;
     const char *path = settings_of->file.ptr;
     char error[CMD_SECRET_ERROR];
     if (access(path, F_OK) == 0) return cmd_secret_refuse("%s: it exists already", path);
+    if (!place_is_there(path)) return CMD_NO;
     bool new_key =
         settings_of->key.kind == VAULT_KEY_FILE && access(settings_of->key.where, F_OK) != 0;
     if (!cmd_secret_record(job, "vault_made", "")) return CMD_NO;

@@ -94,6 +94,19 @@ int control_ask(const char *command, struct str dir, const char *verb, struct st
     return print_answer(command, (struct str){answer, (size_t)got});
 }
 
+void control_reload(const char *command, struct str dir) {
+    int fd = dir.len > 0 ? connect_to(dir) : -1;
+    if (fd < 0 && dir.len > 0)
+        fprintf(stderr, "note: no gate answers in " STR_FMT " (%s), so none is told\n",
+                STR_ARG(dir), strerror(errno));
+    else if (fd < 0)
+        fprintf(stderr, "note: no \"state_dir\", so no running gate is told: "
+                        "`systemctl reload phonegate`\n");
+    else
+        (void)control_ask(command, dir, "reload", STR_NONE);
+    if (fd >= 0) close(fd);
+}
+
 enum control_told control_tell(struct str dir, const char *verb) {
     char text[CONTROL_LINE_MAX + 1], answer[ANSWER_MAX];
     struct outbuf line;

@@ -8,6 +8,9 @@
  * a blank where it is not empty. Prints the answer; returns the exit status of `command`. */
 int control_ask(const char *command, struct str dir, const char *verb, struct str name);
 
+/* A running gate is to read what `command` has changed; who runs none gets a note. */
+void control_reload(const char *command, struct str dir);
+
 enum control_told {
     CONTROL_TOLD,
     CONTROL_NOBODY,  /* no state directory is configured, or no gate answers there */
