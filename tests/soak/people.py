@@ -70,7 +70,7 @@ class Person(threading.Thread):
         if self.session:
             self.session.close()
         self.session = Session(self.gate, self.user, timeout=60 * SLOWER)
-        self.proven = time.time()       # when the gate last took our password
+        self.proven = time.time()       # since when the gate has surely taken our password
 
     def run(self):
         rare = [self.portal, self.stranger, self.guess, self.leave, self.reopen, self.come_again,
@@ -90,6 +90,7 @@ class Person(threading.Thread):
     def request(self, ask_once):
         """A kept connection may have been closed by the gate meanwhile: once more, as browsers do."""
         kept = self.session.client is not None and not self.session.client.ended
+        begin = time.time()     # whoever signs us out while a slow phone answers, signs out this
         try:
             answer = ask_once()
         except (rawhttp.Closed, BrokenPipeError, ConnectionResetError):
@@ -103,9 +104,10 @@ class Person(threading.Thread):
         for _ in range(3):      # the other window may do so again, or a moment ago
             if answer.status == 401 and self.ledger.signed_out(self.user, self.proven):
                 self.session.digest.challenge = None    # the browser asks for the password again
+                begin = time.time()
                 answer = ask_once()
         if answer.status != 401:
-            self.proven = time.time()
+            self.proven = begin
         return answer
 
     def at_a_phone(self):

@@ -39,8 +39,11 @@ class Ledger:
             self.people += 1
 
     def wrong(self, text):
+        """Said at once as well: who looks on can still see what else was going on."""
+        line = "%s %s" % (time.strftime("%H:%M:%S"), text)
         with self.lock:
-            self.unexplained.append("%s %s" % (time.strftime("%H:%M:%S"), text))
+            self.unexplained.append(line)
+        print("  unexplained: " + line, flush=True)
 
     def signing_out(self, user):
         with self.lock:
