@@ -101,8 +101,12 @@ void conn_abort(struct conn *c, const char *reason) {
     leave(c);
     /* A body up to the end of the connection would seem whole to who ignores a missing
      * close_notify (H11). */
-    bool endless = x != NULL && x->answer == ANSWER_HEAD && x->framing == FRAMING_CLOSE;
+    bool begun = x != NULL && x->answer == ANSWER_HEAD;
+    bool endless = begun && x->framing == FRAMING_CLOSE;
     if (x != NULL) exchange_abort(x, reason);
+    /* What was to leave at the end of this round: a browser that has seen nothing of an answer
+     * sends its request again by itself, and one that has does not. */
+    if (begun) stream_flush(&c->stream);
     if (endless)
         stream_reset(&c->stream);
     else

@@ -3,6 +3,7 @@ the next request works, nothing is left behind in the gate (descriptors, slots, 
 phone sends never turns into an answer to somebody else, nor half an answer into a whole one."""
 
 import shutil
+import signal
 import threading
 import time
 
@@ -151,6 +152,22 @@ def test_H11_a_long_answer_that_breaks_off_is_cut(broken, sign_in, fault, reason
     assert cut_record(broken, "/trace.pcap", reason)["status"] == 200
     alice.close()
     healthy(broken, alice)
+
+
+def test_H11_an_answer_and_its_end_in_one_moment_are_a_cut_answer_not_none(broken, sign_in):
+    """A browser that sees nothing of an answer sends the request again by itself."""
+    broken.phones["101"].switch(fault="late_reset_mid_chunks", fault_path="/trace.pcap", fault_ms=400,
+                                pcap_bytes=4000)
+    with sign_in(broken, "alice", timeout=20) as alice:
+        assert alice.get("/").status == 200
+        alice.client.send(head("GET", LONG, headers=[alice.digest.header("GET", LONG)]))
+        time.sleep(0.2)
+        broken.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.5)
+        broken.process.send_signal(signal.SIGCONT)
+        answer = alice.client.read()
+    assert answer.status == 200 and answer.cut
+    assert cut_record(broken, "/trace.pcap", "phone_incomplete")["status"] == 200
 
 
 @pytest.mark.parametrize("fault", ["close_mid_body", "chunk_no_end", "truncated_tls"])

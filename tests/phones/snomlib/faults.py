@@ -105,6 +105,15 @@ def unasked(link, head, body, sw, alive):
     return True
 
 
+def late_reset_mid_chunks(link, head, body, sw, alive):
+    """After fault_ms a piece and the end: who reads slowly sees both at once."""
+    if alive(sw["fault_ms"] / 1000):
+        link.send(_chunk_head(head) + b"%x\r\n%s\r\n" % (1000, body[:1000]))
+        alive(0.05)
+        link.reset()
+    return False
+
+
 def half_chunk(link, head, body, sw, alive):
     link.send(_chunk_head(head) + b"64\r\n0123456789")
     return False
