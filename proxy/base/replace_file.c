@@ -58,7 +58,7 @@ bool replace_file_fill(int fd, struct str text) {
     return fsync(fd) == 0;
 }
 
-/* Mode and owner of the old file; mkostemp made the new one 0600 and ours. What root made stays
+/* Mode and owner of the old file; the new one is 0600 and ours. What root made stays
  * ours where we are not root, such as the service that writes the vault: root reads it anyway. */
 static bool copy_owner(int fd, const char *path) {
     struct stat old, new;
@@ -73,9 +73,11 @@ static bool copy_owner(int fd, const char *path) {
 bool replace_file_write(const struct replace_file *file, struct str text, char *error,
                         size_t error_len) {
     char *name;
-    /* A leading dot: readers of a users directory pass it over. */
-    ENSURE(asprintf(&name, "%s/.phonegate-XXXXXX", file->directory) > 0);
-    int fd = mkostemp(name, O_CLOEXEC);
+    /* A leading dot: readers of a users directory pass it over. One name, since the directory is
+     * ours: what a writer left that was killed does not stay, it may hold passwords. */
+    ENSURE(asprintf(&name, "%s/.phonegate-new", file->directory) > 0);
+    (void)unlink(name);
+    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool good = fd >= 0 && copy_owner(fd, file->path) && replace_file_fill(fd, text) &&
                 rename(name, file->path) == 0;
     if (!good) {

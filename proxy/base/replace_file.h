@@ -1,7 +1,8 @@
 /* replace_file.h: a file changed in one step, with one writer at a time.
  *
  * The new text is written to a file beside the old one, synced, and renamed over it: whoever reads
- * sees all of the old or all of the new. */
+ * sees all of the old or all of the new. A writer that is killed may leave that file beside it
+ * (".phonegate-new", 0600); the next one in this directory takes it away. */
 #ifndef PROXY_BASE_REPLACE_FILE_H
 #define PROXY_BASE_REPLACE_FILE_H
 
