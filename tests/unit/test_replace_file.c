@@ -1,19 +1,21 @@
 /* A file that is replaced keeps its mode, and its owner as far as whoever writes may give it. */
-#include "proxy/base/replace_file.h"
-
 #include <fcntl.h>
 #include <grp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* cmocka wants these before it. */
+/* Behind the headers that it needs. */
 #include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+
+#include "proxy/base/replace_file.h"
 
 #define SERVICE 4242 /* a user and a group that own nothing here */
 
