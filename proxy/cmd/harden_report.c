@@ -21,7 +21,7 @@ const char *harden_report_words(const char *reason) {
         {"vault_not_written", "the vault could not be written"},
         {"record_not_written", "the access log could not be written"},
         {"form_not_found", "no page of it has this setting"},
-        {"form_split", "name and password are on two pages"},
+        {"form_split", "what goes together is on two pages"},
         {"setting_cannot_be_set", "its page does not let this setting be changed: provision it"},
         {"service_account_needed", "it is in user mode: without the service account, provision it"},
         {"new_password_not_taken", "it does not take the new password; both are in the vault"},

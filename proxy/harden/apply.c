@@ -159,6 +159,8 @@ static void add_pair(struct apply *a, struct str setting, struct str value) {
     a->pairs[a->pair_count++] = (struct change_pair){setting, value};
 }
 
+_Static_assert(CHANGE_PAIRS_MAX >= 2 * PLAN_CHANGES_MAX, "a page's changes go in one form");
+
 /* The first change that is left, and what its page takes along in the same stage. */
 static bool make_group(struct apply *a, size_t first) {
     const struct crawl_want *place = place_of(a, first);
@@ -168,7 +170,6 @@ static bool make_group(struct apply *a, size_t first) {
         const struct plan_change *change = &a->plan.changes[i];
         if (a->items[i].over || change->stage != a->plan.changes[first].stage) continue;
         if (!same_place(place, place_of(a, i))) continue;
-        if (a->pair_count + 2 > CHANGE_PAIRS_MAX) break;
         a->group[a->group_count++] = i;
         add_pair(a, change->setting, a->items[i].value);
         if (change->confirm.len > 0) add_pair(a, change->confirm, a->items[i].value);
@@ -255,13 +256,18 @@ static void next_group(struct apply *a) {
 
 /* ---- where the forms are ---- */
 
-/* Names and password of one account go together, or a phone would ask for half a login. */
-static bool is_split(const struct apply *a, struct str x, struct str y) {
-    const struct plan_change *first = plan_find(&a->plan, x), *second = plan_find(&a->plan, y);
-    if (first == NULL || second == NULL) return false;
-    const struct crawl_want *at_first = place_of(a, (size_t)(first - a->plan.changes)),
-                            *at_second = place_of(a, (size_t)(second - a->plan.changes));
-    return at_first != NULL && at_second != NULL && !same_place(at_first, at_second);
+/* Half a login would close the phone to everybody, or leave it open: a name and its password go in
+ * one form, or nothing goes. A confirmation and what it confirms: see `missing`. */
+static const char *const couples[][2] = {{"http_user", "http_pass"},
+                                         {"service_mode_login", "service_mode_password"}};
+
+static bool is_split(const struct apply *a, const char *const couple[2]) {
+    const struct plan_change *x = plan_find(&a->plan, str_of(couple[0])),
+                             *y = plan_find(&a->plan, str_of(couple[1]));
+    if (x == NULL || y == NULL) return false;
+    size_t i = (size_t)(x - a->plan.changes), k = (size_t)(y - a->plan.changes);
+    if (a->items[i].over || a->items[k].over) return a->items[i].over != a->items[k].over;
+    return x->stage != y->stage || !same_place(place_of(a, i), place_of(a, k));
 }
 
 /* What was not found: NULL where it is none that matters. */
@@ -280,10 +286,12 @@ static const char *missing(struct apply *a, const struct crawl_result *result) {
         if (!a->plan.changes[a->find_items[i]].optional) return form_verdict_str(find->verdict);
         a->items[a->find_items[i]].over = true; /* this phone has no such setting */
     }
+    for (size_t i = 0; i < ARRAY_LEN(couples); i++) {
+        a->result.about = str_of(couples[i][1]);
+        if (is_split(a, couples[i])) return "form_split";
+    }
     a->result.about = STR_NONE;
-    if (button_wanted && !button_found) return "restart_not_found";
-    if (is_split(a, STR("http_user"), STR("http_pass"))) return "form_split";
-    return NULL;
+    return button_wanted && !button_found ? "restart_not_found" : NULL;
 }
 
 static void on_crawled(void *user, const struct crawl_result *result) {

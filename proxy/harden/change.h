@@ -9,7 +9,7 @@
 #include "policy/harden/form.h"
 #include "proxy/harden/way.h"
 
-#define CHANGE_PAIRS_MAX 72
+#define CHANGE_PAIRS_MAX 128
 
 struct change_pair {
     struct str setting, value;

@@ -390,6 +390,18 @@ def test_a_setting_that_no_page_has(factory, new_site, lost, reason):
     assert said["about"] == lost and site.vault() == {}
 
 
+@pytest.mark.parametrize("moved", [
+    "http_user", "http_pass", "admin_mode_password_confirm", "admin_mode_password",
+    "service_mode_login", "service_mode_password"])
+def test_what_goes_together_is_not_sent_in_two_forms(factory, new_site, moved):
+    """A run that is cut between the two would leave half a login."""
+    phone = factory(moved=moved + "=/advanced_sip.htm")
+    site = new_site({"101": phone})
+    stopped(site, "form_split", phone)
+    assert site.vault() == {}
+    assert all(r["method"] == "GET" for r in phone.counters()["last"])
+
+
 def test_half_a_page_changes_nothing(factory, new_site):
     phone = factory(fault="half_page")
     site = new_site({"101": phone})

@@ -86,7 +86,7 @@ def fault(status, **more):
 
 UNTOLD = {
     # phone: (switches, reason, about, are there candidates)
-    "1": ({"moved": "http_pass=/advanced_sip.htm"}, "form_split", None, False),
+    "1": ({"moved": "http_pass=/advanced_sip.htm"}, "form_split", "http_pass", False),
     "2": ({"moved": "admin_mode_password_confirm=/advanced_sip.htm"}, "form_split",
           "admin_mode_password_confirm", False),
     "3": ({"restart_button": False}, "restart_not_found", "", False),
@@ -121,7 +121,7 @@ def test_what_stops_it_before_a_form_is_sent(factory, new_site):  # noqa: F811
         assert not site.records(event="phone_changed", phone_id=i, outcome="allowed")
     no_secret_in(site, json.dumps(said))
     text = site.run("harden", "--apply", "1", "3").stdout
-    assert "1: stopped: form_split (name and password are on two pages)\n" in text
+    assert "1: stopped: form_split http_pass (what goes together is on two pages)\n" in text
     assert "3: stopped: restart_not_found (no page of it has a button to restart it)\n" in text
     heal(phones)
     all_finish(site, phones)
