@@ -64,7 +64,9 @@ struct profile {
     size_t harden_count;
     const struct str *settings_pages; /* targets that show all settings, best first */
     size_t settings_page_count;
-    struct about_labels about;          /* where the phone says which one it is */
+    struct about_labels about;           /* where the phone says which one it is */
+    const struct str *shared_key_models; /* whose phones all show one key: a pin proves no phone */
+    size_t shared_key_model_count;
     struct str admin_page, admin_field; /* where a user enters administrator mode, and the field for
                                            its password; empty: not known */
     struct str restart_setting; /* "on" at the head of a provisioning file: the phone restarts where

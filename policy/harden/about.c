@@ -83,3 +83,16 @@ void about_read(struct str page, const struct about_labels *labels, struct about
 bool about_same_model(struct str seen, struct str wanted) {
     return str_equal_icase(without_snom(seen), without_snom(wanted));
 }
+
+static bool may_share(const struct about_key *key) {
+    bool known = key->model.len > 0 || key->seen_model.len > 0, shared = false;
+    for (size_t i = 0; i < key->shared_model_count; i++) {
+        struct str model = key->shared_models[i];
+        shared |= about_same_model(key->model, model) || about_same_model(key->seen_model, model);
+    }
+    return shared || (!known && key->shared_model_count > 0);
+}
+
+bool about_is_this_phone(const struct about_key *key) {
+    return !may_share(key) || (key->mac.len > 0 && str_equal(key->mac, key->seen_mac));
+}

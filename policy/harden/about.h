@@ -28,6 +28,20 @@ struct about {
  * may ("snomD785-SIP ..."). */
 void about_read(struct str page, const struct about_labels *labels, struct about *about);
 
+/* A pin proves whoever holds the key. Phones without a certificate of their own all hold the
+ * model's. */
+struct about_key {
+    const struct str *shared_models; /* of the profile: models whose phones share one key */
+    size_t shared_model_count;
+    struct str model, mac;           /* as configured; empty: not */
+    struct str seen_model, seen_mac; /* as the phone says; empty: it does not */
+};
+
+/* Is it this phone, and not another one of its model? Where its model shares a key, or nobody knows
+ * the model of a phone that could be one of those, the phone must say the MAC that is configured.
+ * Both MACs are spelt as mac_read does. */
+bool about_is_this_phone(const struct about_key *key);
+
 /* Is `seen` the model that `wanted` says? Without case; "snom" in front is no part of it. */
 bool about_same_model(struct str seen, struct str wanted);
 

@@ -19,6 +19,8 @@ struct profile_draft {
     const struct str *settings_pages;
     size_t settings_page_count;
     struct about_labels about;
+    const struct str *shared_key_models;
+    size_t shared_key_model_count;
     struct str admin_page, admin_field;
     const config_setting_t *form, *rules, *harden;
 };
@@ -77,6 +79,10 @@ static const struct reader_key profile_keys[] = {
      .offset = AT(settings_pages),
      .count_offset = AT(settings_page_count)},
     {.name = "about", .type = READER_GROUP, .members = about_keys},
+    {.name = "shared_key_models",
+     .type = READER_STRS,
+     .offset = AT(shared_key_models),
+     .count_offset = AT(shared_key_model_count)},
     {.name = "admin_form", .type = READER_GROUP, .members = admin_keys},
     {.name = NULL},
 };
@@ -160,6 +166,8 @@ static struct profile *build(struct loader *l, const struct reader *r, struct st
     profile->settings_pages = draft.settings_pages;
     profile->settings_page_count = draft.settings_page_count;
     profile->about = draft.about;
+    profile->shared_key_models = draft.shared_key_models;
+    profile->shared_key_model_count = draft.shared_key_model_count;
     for (size_t i = 0; i < draft.settings_page_count; i++)
         check_page(r, reader_at_element(root, "settings_pages", i), draft.settings_pages[i]);
     if (draft.about.page.len > 0) check_page(r, reader_at(root, "about"), draft.about.page);

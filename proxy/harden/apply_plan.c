@@ -37,6 +37,21 @@ const char *apply_judge(struct apply *a, const struct probe_result *probe,
     return off ? NULL : trouble_of(probe);
 }
 
+/* A phone that shows the model's key may be another one of its model, put in this one's place: it
+ * would be given this one's passwords. */
+static bool is_this_phone(const struct apply *a, const struct probe_result *probe) {
+    const struct profile *profile = a->phone->policy->profile;
+    const struct about_key key = {
+        .shared_models = profile->shared_key_models,
+        .shared_model_count = profile->shared_key_model_count,
+        .model = a->phone->model,
+        .mac = a->phone->mac,
+        .seen_model = probe->facts.model,
+        .seen_mac = probe->mac,
+    };
+    return a->phone->verify != PHONE_VERIFY_PIN || about_is_this_phone(&key);
+}
+
 /* ---- wants ---- */
 
 static void want(struct apply *a, struct str setting, struct str value) {
@@ -95,6 +110,7 @@ const char *apply_make_plan(struct apply *a, const struct probe_result *probe) {
     const struct profile *profile = a->phone->policy->profile;
     struct harden_facts facts = probe->facts;
     if (is_off(a, &facts)) return NULL; /* nothing to do, and no way to do it */
+    if (!is_this_phone(a, probe)) return "key_is_shared";
     if (a->request.mode == APPLY_HARDEN) facts.wui_off_wanted = false;
     const char *reason = make_wants(a);
     if (reason != NULL) return reason;

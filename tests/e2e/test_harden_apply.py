@@ -110,7 +110,7 @@ def checked(site, phone, i="101"):
     ("--firmware", "8.7.5.35", "--model", "320")], ids=lambda words: "-".join(words[1::2]))
 def test_from_the_factory_state_to_all_four_steps(factory, new_site, words):
     phone = factory(*words)
-    site = new_site({"101": phone})
+    site = new_site({"101": phone}, entry={"mac": phone.info["mac"]})
     status, said = site.harden("--plan")
     assert status == 1 and said["101"]["outcome"] == "to be changed"
     assert [c["setting"] for c in said["101"]["changes"]][-2:] == ["webserver_type", "admin_mode"]
@@ -309,6 +309,27 @@ def test_another_model(factory, new_site):
     site = new_site({"101": phone}, entry={"model": "D315"})
     stopped(site, "wrong_model", phone)
     assert not any(r["method"] == "POST" for r in phone.counters()["last"])
+
+
+@pytest.mark.parametrize("entry", [{}, {"mac": "0004.1300.0001"}, {"model": "320"}],
+                         ids=["no-mac", "another-mac", "model-configured"])
+def test_an_open_phone_whose_key_is_its_models_gets_no_password(factory, new_site, entry):
+    """Old phones of one model all show one key: the pin cannot tell this one from another."""
+    phone = factory("--firmware", "8.7.5.35", "--model", "320")
+    site = new_site({"101": phone}, entry=entry)
+    reason = "wrong_model" if "mac" in entry else "key_is_shared"
+    for mode in ("--plan", "--apply"):
+        stopped(site, reason, phone, mode, "101")
+    assert site.vault() == {}
+    assert all(r["method"] == "GET" for r in phone.counters()["last"])
+
+
+def test_a_shared_key_and_a_phone_that_does_not_say_which_one_it_is(factory, new_site):
+    """Its page of system information is gone: the configured MAC alone proves nothing."""
+    phone = factory("--firmware", "8.7.5.35", "--model", "320", fault="raw", fault_path="/info.htm",
+                    raw="HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    site = new_site({"101": phone}, entry={"mac": phone.info["mac"]})
+    stopped(site, "key_is_shared", phone)
 
 
 def test_basic_only_gets_no_password(factory, new_site):

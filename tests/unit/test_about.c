@@ -44,6 +44,36 @@ static void models_are_the_same_with_and_without_the_maker(void **state) {
     assert_false(about_same_model(STR("D785"), STR("D78")));
 }
 
+/* Configured model and MAC, then what the phone says. */
+static bool is_this(const char *model, const char *mac, const char *seen_model,
+                    const char *seen_mac) {
+    static const struct str shared[] = {{"300", 3}, {"320", 3}};
+    const struct about_key key = {
+        shared, 2, str_of(model), str_of(mac), str_of(seen_model), str_of(seen_mac)};
+    return about_is_this_phone(&key);
+}
+
+static void a_key_that_its_model_shares_needs_the_mac(void **state) {
+    (void)state;
+    assert_true(is_this("", "", "D785", ""));
+    assert_true(is_this("D785", "", "", ""));
+    assert_false(is_this("", "", "320", ""));
+    assert_false(is_this("snom320", "", "", ""));
+    assert_false(is_this("", "", "", "")); /* it may be one of those */
+    assert_false(is_this("320", "000413000001", "320", ""));
+    assert_false(is_this("320", "", "320", "000413000001"));
+    assert_false(is_this("320", "000413000001", "320", "000413000002"));
+    assert_false(is_this("320", "", "D785", "")); /* one of both is enough */
+    assert_true(is_this("320", "000413000001", "snom320", "000413000001"));
+    assert_true(is_this("", "000413000001", "", "000413000001"));
+}
+
+static void without_models_that_share_a_key_the_pin_is_enough(void **state) {
+    (void)state;
+    const struct about_key key = {.seen_model = STR("320")};
+    assert_true(about_is_this_phone(&key));
+}
+
 static enum harden_challenge asked(const char *first, const char *second) {
     const struct header headers[] = {{STR("Www-Authenticate"), str_of(first)},
                                      {STR("WWW-Authenticate"), str_of(second)}};
@@ -68,6 +98,8 @@ int main(void) {
         cmocka_unit_test(reads_lines_and_tables),
         cmocka_unit_test(takes_nothing_that_looks_wrong),
         cmocka_unit_test(models_are_the_same_with_and_without_the_maker),
+        cmocka_unit_test(a_key_that_its_model_shares_needs_the_mac),
+        cmocka_unit_test(without_models_that_share_a_key_the_pin_is_enough),
         cmocka_unit_test(challenges_by_their_schemes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
