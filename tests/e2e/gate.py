@@ -318,7 +318,7 @@ class Gate:
                                     "password_file": "secrets/%s.admin" % phone_id}
         entry["tls"] = {"pin_sha256": [phone.pin]}
         entry.update(getattr(phone, "entry", {}))
-        return entry
+        return {k: v for k, v in entry.items() if v is not None}
 
     def _config(self, grants, http_answer, config):
         values = {

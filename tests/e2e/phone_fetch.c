@@ -1,10 +1,11 @@
 /* proxy/harden/fetch as a program, for tests in Python:
  *
- *   phone_fetch FILE PHONE [-a] [-m MAX] METHOD TARGET [BODY]...
+ *   phone_fetch FILE PHONE [-a] [-b] [-m MAX] METHOD TARGET [BODY]...
  *
  * Requests to the phone of the configuration FILE, one after the other; -a: with the account of
- * administrators. One line each: status, reason ("-": the phone answered), "nothing" where it hung
- * up without a word, length of the body, location, the body's first line. */
+ * administrators; -b: as if the configuration had let the login Basic pass. One line each: status,
+ * reason ("-": the phone answered), "nothing" where it hung up without a word, length of the body,
+ * location, the body's first line. */
 #include <stdio.h>
 #include <string.h>
 
@@ -69,6 +70,7 @@ int main(int argc, char **argv) {
     int at = 3;
     for (; at < argc && argv[at][0] == '-'; at++) {
         if (argv[at][1] == 'a') run.request.account = ACCOUNT_ADMIN;
+        if (argv[at][1] == 'b') run.phone->login = PHONE_LOGIN_BASIC;
         if (argv[at][1] == 'm') run.request.answer_max = (size_t)strtoul(argv[++at], NULL, 10);
     }
     run.words = argv + at;

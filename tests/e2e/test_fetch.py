@@ -89,6 +89,23 @@ def test_a_phone_that_falls_silent_is_given_up_in_time(fetch, new_phone, fault, 
     assert answer[1] == reason, answer
 
 
+def test_B01_no_basic_in_clear_text_though_the_configuration_let_it_pass(fetch, new_phone):
+    """The configuration refuses such a phone (test_vendors.py); what sends refuses it once more."""
+    phone = new_phone("--http-port", "0", scheme="basic", settings={"webserver_type": "http_https"})
+    clear = "http://127.0.0.1:%d" % phone.info["http_port"]
+    phone.entry = {"url": phone.url}
+    (page,) = fetch(phone, "-b", "GET", "/info.htm")        # over TLS it is a login like others
+    assert page[:2] == ["200", "-"] and phone.counters()["failed_logins"] == 0
+    phone.reset()
+    phone.switch(scheme="basic")
+    phone.entry = {"url": clear, "allow_plain_http": True, "tls": None}
+    (page,) = fetch(phone, "-b", "GET", "/info.htm")
+    assert page[:2] == ["0", "phone_credentials_unusable"]
+    seen = phone.counters()["last"]
+    assert seen and {r["kind"] for r in seen} == {"http"} and {r["status"] for r in seen} == {401}
+    assert not any(n.lower() == "authorization" for r in seen for n, _ in r["headers"])
+
+
 def test_a_phone_that_is_not_there(fetch, new_phone):
     phone = new_phone(refuse=True)
     (answer,) = fetch(phone, "GET", "/info.htm")
