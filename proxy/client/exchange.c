@@ -126,6 +126,7 @@ void exchange_begin(struct conn *c, struct str head, const struct http_refusal *
         .id = atomic_fetch_add(&c->worker->shared->next_id, 1),
         .started_ms = worker_now(c->worker),
         .head_len = head.len,
+        .head_request = http_is_head_request(head),
         .times = {-1, -1, -1},
         .outcome = "denied",
         .reason = "undecided",

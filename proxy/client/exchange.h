@@ -52,6 +52,7 @@ struct exchange {
     uint64_t id;
     uint64_t started_ms;
     size_t head_len;
+    bool head_request; /* no body in the answer, not even where the head could not be read */
     struct request_view view;
     bool has_view;
     bool has_decision;

@@ -97,7 +97,7 @@ void plain_answer(struct conn *c, struct str head, const struct http_refusal *re
     struct request_view view = {0};
     bool readable = false;
     struct plain plain = judge(c, head, refusal, &view, &readable);
-    uint64_t sent = write_answer(c, &plain, readable && view.method == METHOD_HEAD);
+    uint64_t sent = write_answer(c, &plain, http_is_head_request(head));
     struct record record = {
         .event = "plain_http",
         .outcome = "denied",

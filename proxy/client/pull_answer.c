@@ -166,12 +166,11 @@ static void put_head(struct pulling *p, size_t len, struct outbuf *out) {
     outbuf_put(out, STR("\r\n\r\n"));
 }
 
-static void send_answer(struct pulling *p) {
+static void send_answer(struct pulling *p, bool head_request) {
     char memory[FIELDS_MAX];
     struct outbuf out;
     struct str body =
         p->status == 200 ? (struct str){p->file.text, p->file.len} : page_phrase(p->status);
-    bool head_request = p->readable && p->view.method == METHOD_HEAD;
     outbuf_init(&out, memory, sizeof(memory));
     put_head(p, body.len, &out);
     ENSURE(!out.full); /* a challenge and a few fixed lines */
@@ -217,7 +216,7 @@ void pull_answer(struct conn *c, struct str head, const struct http_refusal *ref
     struct pulling p = {
         .conn = c, .site = site_hold(c->worker->site), .status = 403, .reason = "undecided"};
     if (read_request(&p, head, refusal) && admits(&p)) judge(&p);
-    send_answer(&p);
+    send_answer(&p, http_is_head_request(head));
     write_record(&p, head.len);
     textfile_free(&p.file);
     site_release(p.site);

@@ -116,8 +116,7 @@ void respond_own(struct exchange *x, const struct own_answer *own) {
     ENSURE(!out.full); /* challenges, Location, Retry-After and AUTHN_INFO_MAX are less */
     x->status = own->status;
     put(x, outbuf_str(&out));
-    bool head = x->has_view && x->view.method == METHOD_HEAD;
-    if (!head && own->page.len > 0) put(x, own->page);
+    if (!x->head_request && own->page.len > 0) put(x, own->page);
     respond_flush(x);
     x->answer = ANSWER_DONE;
 }

@@ -7,6 +7,7 @@ enum http_head http_scan_response(struct http_scan *scan, struct str text,
                                   struct http_refusal *refusal) {
     struct http_limits own = *limits;
     own.target_bytes = own.header_bytes;
+    scan->response = true;
     enum http_head verdict = http_scan_request(scan, text, &own, end, refusal);
     if (verdict == HTTP_HEAD_BAD) refusal->status = 502;
     return verdict;
@@ -28,6 +29,8 @@ static bool check_status_line(struct str line, struct response_view *view,
     if (line.len > 12 && line.ptr[12] != ' ') return refused(refusal, "phone_bad_status_line");
     /* Nobody asked for another protocol: no Upgrade ever goes to a phone. */
     if (status == 101) return refused(refusal, "phone_switching_protocols");
+    /* Nor is a phone anybody's proxy: a browser would not know whom to give a password. */
+    if (status == 407) return refused(refusal, "phone_proxy_challenge");
     view->minor = (unsigned)(line.ptr[7] - '0');
     view->status = (unsigned)status;
     return true;

@@ -1,5 +1,6 @@
 #include "proxy/http/http_strict.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "proxy/http/http_octets.h"
@@ -68,41 +69,6 @@ static enum http_head out_of_octets(const struct http_scan *scan, struct str tex
     return HTTP_HEAD_MORE;
 }
 
-/* A line ended at `scan->at` (its CR): count it, or find that it was the empty one. */
-static enum http_head line_done(struct http_scan *scan, const struct http_limits *limits,
-                                struct http_refusal *refusal) {
-    bool empty = scan->at == scan->line_start;
-    scan->at += 2;
-    scan->line_start = scan->at;
-    if (!empty) {
-        if (++scan->lines > limits->headers + 1) return refuse(refusal, 431, "too_many_headers");
-        return HTTP_HEAD_MORE;
-    }
-    if (scan->lines > 0) return HTTP_HEAD_DONE;
-    if (scan->leading_crlf) return refuse(refusal, 400, "empty_request_line");
-    scan->leading_crlf = true;
-    return HTTP_HEAD_MORE;
-}
-
-enum http_head http_scan_request(struct http_scan *scan, struct str text,
-                                 const struct http_limits *limits, size_t *end,
-                                 struct http_refusal *refusal) {
-    for (;;) {
-        size_t stop = reading_end(scan, text.len, limits);
-        scan->at = skip_field_octets(text.ptr, scan->at, stop);
-        if (scan->at >= stop) return out_of_octets(scan, text, limits, refusal);
-        char c = text.ptr[scan->at];
-        if (c == '\n') return refuse(refusal, 400, "bare_lf");
-        if (c != '\r') return refuse(refusal, 400, "control_octet");
-        if (scan->at + 1 >= limits->header_bytes) return refuse(refusal, 431, "head_too_large");
-        if (scan->at + 1 == text.len) return HTTP_HEAD_MORE;
-        if (text.ptr[scan->at + 1] != '\n') return refuse(refusal, 400, "bare_cr");
-        enum http_head verdict = line_done(scan, limits, refusal);
-        *end = scan->at;
-        if (verdict != HTTP_HEAD_MORE) return verdict;
-    }
-}
-
 /* The piece of `line` up to the next blank; false without one. */
 static bool take_word(struct str *line, struct str *word) {
     size_t blank = str_find(*line, ' ', 0);
@@ -146,10 +112,12 @@ static bool check_target_octets(struct str target, struct http_refusal *refusal)
 }
 
 static bool check_ip_literal(struct str inner) {
-    for (size_t i = 0; i < inner.len; i++) {
-        if (!ascii_is_hex(inner.ptr[i]) && inner.ptr[i] != ':' && inner.ptr[i] != '.') return false;
-    }
-    return inner.len > 1 && str_find(inner, ':', 0) < inner.len;
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    if (inner.len >= sizeof(text)) return false;
+    memcpy(text, inner.ptr, inner.len);
+    text[inner.len] = '\0';
+    return inet_pton(AF_INET6, text, &address) == 1;
 }
 
 /* uri-host [ ":" port ] (RFC 9110 4.2); user information is not part of it. */
@@ -216,6 +184,44 @@ static bool check_request_line(struct str line, const struct http_limits *limits
         return refused(refusal, 400, "bad_request_line");
     if (!check_version(line, &view->minor, refusal)) return false;
     return check_method(view, refusal) && check_target(view, limits, refusal);
+}
+
+/* A line ended at `scan->at` (its CR): count it, or find that it was the empty one. */
+static enum http_head line_done(struct http_scan *scan, struct str text,
+                                const struct http_limits *limits, struct http_refusal *refusal) {
+    struct str line = str_part(text, scan->line_start, scan->at - scan->line_start);
+    scan->at += 2;
+    scan->line_start = scan->at;
+    if (line.len > 0) {
+        if (++scan->lines > limits->headers + 1) return refuse(refusal, 431, "too_many_headers");
+        struct request_view unused = {0};
+        bool first = scan->lines == 1 && !scan->response;
+        if (first && !check_request_line(line, limits, &unused, refusal)) return HTTP_HEAD_BAD;
+        return HTTP_HEAD_MORE;
+    }
+    if (scan->lines > 0) return HTTP_HEAD_DONE;
+    if (scan->leading_crlf) return refuse(refusal, 400, "empty_request_line");
+    scan->leading_crlf = true;
+    return HTTP_HEAD_MORE;
+}
+
+enum http_head http_scan_request(struct http_scan *scan, struct str text,
+                                 const struct http_limits *limits, size_t *end,
+                                 struct http_refusal *refusal) {
+    for (;;) {
+        size_t stop = reading_end(scan, text.len, limits);
+        scan->at = skip_field_octets(text.ptr, scan->at, stop);
+        if (scan->at >= stop) return out_of_octets(scan, text, limits, refusal);
+        char c = text.ptr[scan->at];
+        if (c == '\n') return refuse(refusal, 400, "bare_lf");
+        if (c != '\r') return refuse(refusal, 400, "control_octet");
+        if (scan->at + 1 >= limits->header_bytes) return refuse(refusal, 431, "head_too_large");
+        if (scan->at + 1 == text.len) return HTTP_HEAD_MORE;
+        if (text.ptr[scan->at + 1] != '\n') return refuse(refusal, 400, "bare_cr");
+        enum http_head verdict = line_done(scan, text, limits, refusal);
+        *end = scan->at;
+        if (verdict != HTTP_HEAD_MORE) return verdict;
+    }
 }
 
 static bool take_line(struct str *rest, struct str *line) {
@@ -386,6 +392,11 @@ bool http_strict_request(struct str head, const struct http_limits *limits, stru
     return check_host(&framing, view, refusal) && check_length(&framing, view, refusal) &&
            check_coding(&framing, view, refusal) && check_content(&framing, refusal) &&
            check_expect(&framing, view, refusal);
+}
+
+bool http_is_head_request(struct str text) {
+    if (str_starts_with(text, STR("\r\n"))) text = str_part(text, 2, text.len);
+    return str_starts_with(text, STR("HEAD "));
 }
 
 bool http_wants_close(const struct request_view *view) {

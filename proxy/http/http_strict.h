@@ -25,12 +25,14 @@ struct http_refusal {
     const char *reason; /* stable name for the record */
 };
 
-/* Scanner over a growing buffer: the raw octets and their line ends, nothing else. */
+/* Scanner over a growing buffer: the raw octets and their line ends, and the request line as soon
+ * as it is there: who speaks HTTP/0.9 sends no more and would wait for header_s. */
 struct http_scan {
     size_t at;         /* octets looked at */
     size_t line_start; /* of the line that is being read */
     size_t lines;
     bool leading_crlf; /* one empty line before the request line was skipped (RFC 9112 2.2) */
+    bool response;     /* the first line is a phone's status line and not looked at */
 };
 
 void http_scan_init(struct http_scan *scan);
@@ -45,6 +47,10 @@ MUST_USE enum http_head http_scan_request(struct http_scan *scan, struct str tex
 MUST_USE bool http_strict_request(struct str head, const struct http_limits *limits,
                                   struct header *headers, struct request_view *view,
                                   struct http_refusal *refusal);
+
+/* Does it begin like a HEAD request, whatever is wrong with it? Its answer has no body (RFC 9110
+ * 9.3.2). */
+bool http_is_head_request(struct str text);
 
 /* "HTTP/1.1" with Connection: close, or 1.0 without keep-alive: the connection ends after this
  * request. */
