@@ -1,11 +1,10 @@
 #include "proxy/client/conn.h"
 
-#include <linux/sockios.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "proxy/client/admission.h"
+#include "proxy/client/conn_parts.h"
 #include "proxy/client/exchange.h"
 #include "proxy/client/first.h"
 #include "proxy/client/plain.h"
@@ -172,7 +171,10 @@ static void begin_exchange(struct conn *c, size_t end, const struct http_refusal
 
 /* True when a request was begun. */
 static bool read_head(struct conn *c) {
-    if (c->in_len == 0) return false;
+    if (c->in_len == 0) {
+        if (c->read_ended) conn_close_politely(c);
+        return false;
+    }
     struct config_limits const *l = limits_of(c);
     /* A reload may raise the limit while a head arrives: what the buffer was made for stands. */
     size_t room = c->in_cap - IO_BUF_SIZE;
@@ -182,6 +184,10 @@ static bool read_head(struct conn *c) {
     size_t end = 0;
     switch (http_scan_request(&c->scan, (struct str){c->in, c->in_len}, &limits, &end, &refusal)) {
     case HTTP_HEAD_MORE:
+        if (c->read_ended) {
+            conn_close_politely(c);
+            return false;
+        }
         if (c->state == CONN_IDLE) set_deadline(c, l->header_ms);
         if (c->state == CONN_IDLE) stream_cool(&c->stream); /* it may take its time */
         c->state = CONN_HEAD;
@@ -293,13 +299,17 @@ static void on_end(struct stream *s, enum stream_end why) {
         first_failed(c, why == STREAM_END_TLS ? "handshake_failed" : "handshake_cut");
         return;
     }
-    /* A browser that hangs up waits for nothing any more: a phone that takes one request at a time
-     * is not asked for it. (Half-closed TLS connections that still read are not known among HTTP
-     * clients.) */
-    if (c->x == NULL && why != STREAM_END_RESET && why != STREAM_END_TLS)
-        conn_close_politely(c);
-    else
+    bool lost = why == STREAM_END_RESET || why == STREAM_END_TLS;
+    if (lost || (c->x != NULL && !exchange_input_ended(c->x))) {
         conn_abort(c, "client_gone");
+        return;
+    }
+    /* Half-closed, or closed: that shows when something is written. */
+    c->read_ended = true;
+    c->ended_ms = worker_now(c->worker);
+    c->ended_queued = c->stream.queued_total;
+    if (c->x != NULL && c->in_from == c->in_len) c->x->close_after = true;
+    conn_advance(c);
 }
 
 static const struct stream_ops stream_ops = {
@@ -313,46 +323,19 @@ static const struct stream_ops stream_ops = {
 
 /* ---- deadlines ---- */
 
-/* Octets that the other side's kernel has taken; ours alone may keep megabytes, and makes room for
- * more in leaps. */
-static uint64_t taken_by_reader(const struct conn *c, size_t unsent) {
-    uv_os_fd_t fd;
-    int queued = 0;
-    uint64_t given = c->stream.queued_total - unsent;
-    if (uv_fileno((const uv_handle_t *)&c->stream.tcp, &fd) != 0 ||
-        ioctl(fd, SIOCOUTQ, &queued) != 0 || queued < 0 || (uint64_t)queued > given)
-        return given;
-    return given - (uint64_t)queued;
-}
-
-/* The person must take what we send: no octet for answer_stall_ms, or over as long a time fewer
- * than answer_min_bytes_s a second, and we stop. */
-static bool reader_is_stuck(struct conn *c) {
-    const struct config_limits *l = limits_of(c);
-    uint64_t now = worker_now(c->worker);
-    size_t unsent = stream_unsent(&c->stream);
-    uint64_t sent = taken_by_reader(c, unsent);
-    uint64_t in_window = sent > c->window_sent ? sent - c->window_sent : 0;
-    if (unsent == 0 || sent != c->sent_seen) c->stuck_since_ms = now;
-    c->sent_seen = sent;
-    uint64_t span = now - c->window_since_ms;
-    bool slow = span >= l->answer_stall_ms && in_window < l->answer_min_bytes_s * span / 1000;
-    if (unsent == 0 || span >= l->answer_stall_ms) {
-        c->window_since_ms = now;
-        c->window_sent = sent;
-    }
-    return unsent > 0 && (slow || now - c->stuck_since_ms >= l->answer_stall_ms);
-}
-
 static void note_slow(struct conn *c, enum slow_what what) {
     atomic_fetch_add(&c->worker->shared->defence.slow[what], 1);
 }
 
 static void check_busy(struct conn *c) {
     set_deadline(c, CONN_CHECK_MS);
-    if (reader_is_stuck(c)) {
+    if (conn_reader_is_stuck(c)) {
         note_slow(c, SLOW_ANSWER);
         conn_abort(c, "client_stalled");
+        return;
+    }
+    if (conn_reader_left(c)) {
+        conn_abort(c, "client_gone");
         return;
     }
     stream_cool_if_quiet(&c->stream);

@@ -21,6 +21,9 @@
 #define CONN_COLD_MS 1000
 /* While a request is under way its progress is looked at this often. */
 #define CONN_CHECK_MS 500
+/* Whoever sends nothing more may still read (a half-closed connection); so long a phone's answer is
+ * waited for without having written anything there. */
+#define CONN_HALF_CLOSED_MS 5000
 /* What one request may take from its arena: head, view, decision, rewritten target, parameters. */
 #define CONN_ARENA_MAX (256 * 1024)
 
@@ -52,9 +55,10 @@ struct conn {
     enum peers_verdict admission; /* not PEERS_OK: the first request gets 503 */
     bool expects_proxy;           /* from a balancer: a PROXY header must come first */
     bool proxy_done;
-    bool is_status; /* counts among the connections to the status listener */
-    bool advancing; /* inside conn_advance */
-    bool cold;      /* buffers are given back */
+    bool is_status;  /* counts among the connections to the status listener */
+    bool advancing;  /* inside conn_advance */
+    bool cold;       /* buffers are given back */
+    bool read_ended; /* nothing more comes; what has come is still answered */
     char ip[46];
     uint16_t port;
     uint16_t local_port;
@@ -68,9 +72,10 @@ struct conn {
     uint64_t sent_seen; /* octets the reader had taken at the last check */
     uint64_t stuck_since_ms;
     uint64_t window_sent,
-        window_since_ms;  /* the same at the beginning of the span being measured */
-    struct io_buf *first; /* octets of an incomplete PROXY header */
-    char *in;             /* head and what follows it; NULL while cold */
+        window_since_ms;             /* the same at the beginning of the span being measured */
+    uint64_t ended_ms, ended_queued; /* when read_ended came; queued_total then */
+    struct io_buf *first;            /* octets of an incomplete PROXY header */
+    char *in;                        /* head and what follows it; NULL while cold */
     size_t in_cap, in_from, in_len;
     size_t head_end; /* octets before this belong to the request under way */
     struct http_scan scan;

@@ -350,6 +350,15 @@ bool exchange_is_over(const struct exchange *x) {
     return x->body_mode == BODY_DONE || x->close_after;
 }
 
+bool exchange_input_ended(struct exchange *x) {
+    /* The rest of a body that nobody wants. */
+    if (x->answer == ANSWER_DONE) x->close_after = true;
+    if (x->answer == ANSWER_DONE || x->body_mode != BODY_DONE) return x->answer == ANSWER_DONE;
+    /* A browser that hangs up mostly waits for nothing any more: a phone that takes one request at
+     * a time is not asked for it, but what it was asked already is passed on. */
+    return x->px != NULL ? phone_exchange_is_asked(x->px) : x->answer == ANSWER_HEAD;
+}
+
 bool exchange_closes(const struct exchange *x) {
     return x->close_after;
 }

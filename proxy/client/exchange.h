@@ -99,6 +99,9 @@ void exchange_writable(struct exchange *x);
 void exchange_check(struct exchange *x);
 /* Answer and body are through. */
 bool exchange_is_over(const struct exchange *x);
+/* The person sends nothing more. False: then this request is not answered, because a part of it is
+ * missing or the phone has not been asked yet. */
+bool exchange_input_ended(struct exchange *x);
 /* The connection ends with this exchange. */
 bool exchange_closes(const struct exchange *x);
 /* Write the record and let go of everything. */

@@ -76,8 +76,10 @@ int stream_init(struct stream *s, struct io *io, const struct stream_ops *ops) {
 /* ---- reading ---- */
 
 static void end(struct stream *s, enum stream_end why) {
-    if (s->ended || s->state == STREAM_CLOSED) return;
+    bool news = !s->ended || (why == STREAM_END_RESET && !s->lost);
+    if (!news || s->state == STREAM_CLOSED) return;
     s->ended = true;
+    s->lost = why == STREAM_END_RESET;
     if (s->state == STREAM_FINISHING) {
         stream_close(s);
         return;
@@ -394,10 +396,6 @@ static void write_failed(struct stream *s) {
 void stream_flush(struct stream *s) {
     soon_remove(s);
     if (s->state == STREAM_CLOSED) return;
-    if (s->broken) {
-        write_failed(s);
-        return;
-    }
     /* Whoever paused because we were full is told once there is room, even if all of it leaves
      * right now. */
     if (stream_is_full(s)) s->was_full = true;
@@ -419,8 +417,7 @@ void stream_flush(struct stream *s) {
 
 void stream_flush_soon(struct stream *s) {
     bool small = s->unsent > 0 && s->unsent <= STREAM_SOON_MAX;
-    if (!small || s->broken || s->writing ||
-        (s->state != STREAM_OPEN && s->state != STREAM_CLEAR)) {
+    if (!small || s->writing || (s->state != STREAM_OPEN && s->state != STREAM_CLEAR)) {
         stream_flush(s);
         return;
     }

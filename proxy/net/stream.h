@@ -53,7 +53,8 @@ struct stream_ops {
     void (*on_batch)(struct stream *s);    /* all data of one read was given: a place to flush */
     void (*on_writable)(struct stream *s); /* was full, is not any more */
     void (*on_end)(struct stream *s,
-                   enum stream_end why); /* no more data will come; the stream is not closed */
+                   enum stream_end why); /* no more data will come; the stream is not closed, and
+                                            what is written goes: a RESET may follow */
     void (*on_closed)(struct stream *s); /* last call: memory may go */
 };
 
@@ -69,16 +70,17 @@ struct stream {
     struct str cipher; /* octets being fed to OpenSSL, borrowed during a feed */
     char *saved;       /* octets that came while paused, owned */
     size_t saved_len;
+    size_t barren; /* octets of TLS since the last that brought data */
     bool paused;
     bool reading; /* uv_read_start is in force */
     bool feeding; /* inside a feed: no second one is begun */
     bool ended;   /* on_end was given */
+    bool lost;    /* ... with a RESET */
     bool writing; /* a uv_write is under way */
     bool was_full;
     unsigned writes;      /* since stream_cool */
     bool warm;            /* TLS keeps its buffers from record to record */
     bool stirred;         /* octets came or went since stream_cool_if_quiet was asked */
-    bool broken;          /* a write failed: the next flush reports it */
     unsigned closes_left; /* handles whose close callback has not come */
     struct io_buf *out_first, *out_last; /* not yet given to the kernel */
     struct io_buf *flight;               /* belongs to the uv_write under way */

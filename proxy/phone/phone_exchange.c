@@ -326,6 +326,10 @@ void phone_exchange_resume(struct phone_exchange *px) {
     if (px->conn != NULL) phone_conn_resume(px->conn);
 }
 
+bool phone_exchange_is_asked(const struct phone_exchange *px) {
+    return px->state != PX_NEW && px->state != PX_QUEUED && px->state != PX_WAIT_LOGIN;
+}
+
 void phone_exchange_detach(struct phone_exchange *px) {
     px->owner = NULL;
     /* Others wait for what comes of this login, and a password that is on its way is worth an

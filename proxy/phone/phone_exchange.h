@@ -75,6 +75,9 @@ void phone_exchange_flush_body(struct phone_exchange *px);
 bool phone_exchange_body_is_full(const struct phone_exchange *px);
 void phone_exchange_pause(struct phone_exchange *px);
 void phone_exchange_resume(struct phone_exchange *px);
+/* No more waiting in a line: what was asked for is on its way to the phone, or the connection is.
+ */
+bool phone_exchange_is_asked(const struct phone_exchange *px);
 /* The owner goes; no event comes any more. */
 void phone_exchange_detach(struct phone_exchange *px);
 struct phone_times phone_exchange_times(const struct phone_exchange *px);

@@ -3,6 +3,7 @@
 import re
 import socket
 import ssl
+import struct
 import time
 
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -88,6 +89,11 @@ class Client:
         self.close()
 
     def close(self):
+        self.sock.close()
+
+    def reset(self):
+        """Gone for good; after a FIN it could still read."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
     def send(self, *pieces, pause=0.0):

@@ -523,7 +523,7 @@ def test_who_leaves_before_the_end_leaves_no_copy(make, phone, sign_in):
     phone.delay_s = 0.4
     s.client.send(head("GET", CSS, s.host, [s.digest.header("GET", CSS)]))
     wait_for(lambda: phone.count("/a.css") == 1, 3, "the phone is asked")
-    s.close()
+    s.client.reset()
     last(gate, reason="client_gone", cache="miss")
     phone.delay_s = 0.0
     warm(sign_in(gate, "bob"))

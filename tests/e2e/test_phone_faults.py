@@ -263,7 +263,7 @@ def test_a_person_who_leaves_a_dripping_phone_frees_it(broken, person, sign_in):
     phone.switch(fault="drip", fault_path=PATH, drip_ms=5, fault_count=1)
     person.client.send(head("GET", PAGE, headers=[person.digest.header("GET", PAGE)]))
     gate_module.wait_for(lambda: broken.metrics()["phone_requests_in_flight"] == 1, 3, "asked")
-    person.close()
+    person.client.reset()
     assert broken.record(path=PATH, outcome="failed")["reason"] == "client_gone"
     healthy(broken, sign_in(broken, "bob", timeout=20))
 
