@@ -11,10 +11,8 @@ static const struct config_limits *limits_of(const struct conn *c) {
 static void turn_away(struct conn *c, enum turned_away why, const char *reason) {
     struct worker *w = c->worker;
     atomic_fetch_add(&w->shared->defence.away[why], 1);
-    uint64_t second = worker_now(w) / 1000;
-    if (second != w->away_told_s) w->away_told = 0;
-    w->away_told_s = second;
-    if (w->away_told++ < ADMISSION_RECORDS_S) first_record(c, "connection_refused", reason, 0);
+    if (worker_may_tell(w, &w->away_told, ADMISSION_RECORDS_S))
+        first_record(c, "connection_refused", reason, 0);
     conn_end(c, reason);
 }
 

@@ -5,15 +5,16 @@
 
 #include "proxy/client/admission.h"
 #include "proxy/client/proxy_protocol.h"
+#include "proxy/http/http_strict.h"
 #include "proxy/record/record.h"
 
-static const char clear_text_answer[] =
+static const char clear_text_head[] =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 39\r\n"
-    "Connection: close\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
-    "Content-Security-Policy: default-src 'none'; frame-ancestors 'self'\r\n\r\n"
-    "This port speaks HTTPS, not plain HTTP\n";
-_Static_assert(sizeof("This port speaks HTTPS, not plain HTTP\n") - 1 == 39,
-               "length of the answer");
+    "Connection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: same-origin\r\n"
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'self'\r\nDate: ";
+static const char clear_text_page[] = "This port speaks HTTPS, not plain HTTP\n";
+_Static_assert(sizeof(clear_text_page) - 1 == 39, "length of the answer");
 
 void first_record(struct conn *c, const char *event, const char *reason, unsigned status) {
     struct record record = {
@@ -33,12 +34,18 @@ void first_record(struct conn *c, const char *event, const char *reason, unsigne
     record_write(c->worker->shared->log, &record);
 }
 
+/* Whoever connects fast fills nobody's disk. */
+static void tell(struct conn *c, const char *event, const char *reason, unsigned status) {
+    if (worker_may_tell(c->worker, &c->worker->tls_told, FIRST_RECORDS_S))
+        first_record(c, event, reason, status);
+}
+
 void first_failed(struct conn *c, const char *reason) {
     const char *refusal = c->stream.ssl != NULL ? server_tls_refusal(c->stream.ssl) : NULL;
     /* A port scan or health check that says nothing is no refusal of anything. */
     bool silent = c->state == CONN_FIRST && c->first == NULL && !c->proxy_done &&
                   c->handshake.state == HANDSHAKE_NONE && strcmp(reason, "handshake_cut") == 0;
-    if (!silent) first_record(c, "tls_refused", refusal != NULL ? refusal : reason, 0);
+    if (!silent) tell(c, "tls_refused", refusal != NULL ? refusal : reason, 0);
     conn_abort(c, reason);
 }
 
@@ -110,9 +117,12 @@ void first_begin(struct conn *c, const struct sockaddr_storage *addr) {
 
 /* ---- first octets ---- */
 
-static void answer_clear_text(struct conn *c) {
-    first_record(c, "clear_text", "clear_text_on_tls_port", 400);
-    stream_write(&c->stream, (struct str){clear_text_answer, sizeof(clear_text_answer) - 1});
+static void answer_clear_text(struct conn *c, struct str asked) {
+    tell(c, "clear_text", "clear_text_on_tls_port", 400);
+    stream_write(&c->stream, STR(clear_text_head));
+    stream_write(&c->stream, worker_date(c->worker));
+    stream_write(&c->stream, STR("\r\n\r\n"));
+    if (!http_is_head_request(asked)) stream_write(&c->stream, STR(clear_text_page));
     stream_flush(&c->stream);
     /* Politely: what the client has sent is read away, so that it sees the answer and no reset. */
     conn_close_politely(c);
@@ -122,7 +132,7 @@ void first_start_tls(struct conn *c, struct str hello) {
     const struct site *site = c->worker->site;
     const struct server_tls *tls = c->kind == CONN_PULL ? site->pull_tls : site->tls;
     if (tls == NULL) { /* a reload took the provisioning away, not its socket */
-        first_record(c, "tls_refused", "provisioning_is_off", 0);
+        tell(c, "tls_refused", "provisioning_is_off", 0);
         conn_abort(c, "provisioning_is_off");
         return;
     }
@@ -142,15 +152,15 @@ static void sniff(struct conn *c, struct str data) {
         return;
     }
     if (ascii_is_alpha(data.ptr[0]) || data.ptr[0] == '\r' || data.ptr[0] == '\n') {
-        answer_clear_text(c);
+        answer_clear_text(c, data);
         return;
     }
-    first_record(c, "tls_refused", "not_tls", 0);
+    tell(c, "tls_refused", "not_tls", 0);
     conn_abort(c, "not_tls");
 }
 
 static void refuse_proxy(struct conn *c) {
-    first_record(c, "tls_refused", "proxy_protocol_missing", 0);
+    tell(c, "tls_refused", "proxy_protocol_missing", 0);
     conn_abort(c, "proxy_protocol_missing");
 }
 

@@ -4,6 +4,9 @@
 
 #include "proxy/client/conn.h"
 
+/* Records a second and worker of connections that end before a request. */
+#define FIRST_RECORDS_S 100
+
 /* A connection from `addr` was accepted: admit or refuse it. */
 void first_begin(struct conn *c, const struct sockaddr_storage *addr);
 /* Octets in state CONN_FIRST. */

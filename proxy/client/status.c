@@ -126,6 +126,9 @@ static void put_defence(struct outbuf *out, struct defence *defence) {
                "New connections closed, or told 503, by what was short.");
     for (int i = 0; i < AWAY_WHYS; i++)
         put_row(out, "connections_refused_total", "for", aways[i], atomic_load(&defence->away[i]));
+    put_metric(out, "connections_unrecorded_total", "counter",
+               "Connections refused without a record, because there were too many in a second.");
+    put_value(out, "connections_unrecorded_total", "", atomic_load(&defence->untold));
     put_metric(out, "clients_too_slow_total", "counter",
                "Connections ended because a client was too slow, by what with.");
     for (int i = 0; i < SLOW_WHATS; i++)
@@ -213,7 +216,7 @@ static struct str metrics(struct conn *c, struct io_buf *buf) {
 }
 
 static struct status judge(struct conn *c, struct str head, const struct http_refusal *refusal,
-                           bool *head_request, struct io_buf *buf) {
+                           struct io_buf *buf) {
     const struct config_limits *l = &c->worker->site->config->limits;
     struct http_limits limits = {l->header_bytes, l->headers, l->target_bytes};
     struct http_refusal own;
@@ -223,7 +226,6 @@ static struct status judge(struct conn *c, struct str head, const struct http_re
     if (headers == NULL) return (struct status){431, STR("refused\n")};
     if (!http_strict_request(head, &limits, headers, &view, &own))
         return (struct status){own.status, STR("refused\n")};
-    *head_request = view.method == METHOD_HEAD;
     if (view.method != METHOD_GET && view.method != METHOD_HEAD)
         return (struct status){405, STR("only GET and HEAD\n")};
     if (str_equal(view.path, STR("/healthz"))) return (struct status){200, STR("ok\n")};
@@ -235,16 +237,17 @@ static struct status judge(struct conn *c, struct str head, const struct http_re
 }
 
 void status_answer(struct conn *c, struct str head, const struct http_refusal *refusal) {
-    bool head_request = false;
     struct io_buf *buf = io_take(&c->worker->io);
-    struct status status = judge(c, head, refusal, &head_request, buf);
-    char memory[512];
+    struct status status = judge(c, head, refusal, buf);
+    char memory[640];
     struct outbuf out;
     outbuf_init(&out, memory, sizeof(memory));
     outbuf_put(&out, STR("HTTP/1.1 "));
     outbuf_u64(&out, status.code);
     outbuf_char(&out, ' ');
     outbuf_put(&out, page_phrase(status.code));
+    outbuf_put(&out, STR("\r\nDate: "));
+    outbuf_put(&out, worker_date(c->worker));
     outbuf_put(&out,
                STR("\r\nConnection: close\r\nCache-Control: no-store\r\n"
                    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
@@ -255,6 +258,6 @@ void status_answer(struct conn *c, struct str head, const struct http_refusal *r
     outbuf_u64(&out, status.text.len);
     outbuf_put(&out, STR("\r\n\r\n"));
     stream_write(&c->stream, outbuf_str(&out));
-    if (!head_request) stream_write(&c->stream, status.text);
+    if (!http_is_head_request(head)) stream_write(&c->stream, status.text);
     io_give(&c->worker->io, buf);
 }

@@ -133,11 +133,14 @@ static void tls_read(struct stream *s) {
     struct io_buf *buf = io_take(s->io);
     while (may_give_data(s) || s->state == STREAM_FINISHING) {
         forget_errors();
+        size_t before = s->cipher.len;
         int got = SSL_read(s->ssl, buf->data, IO_BUF_SIZE);
-        if (got <= 0) {
+        s->barren = got > 0 ? 0 : s->barren + before - s->cipher.len;
+        if (s->barren > STREAM_BARREN_MAX)
+            end(s, STREAM_END_TLS);
+        else if (got <= 0)
             tls_stopped(s, got);
-            break;
-        }
+        if (got <= 0) break;
         if (s->state == STREAM_OPEN) s->ops->on_data(s, (struct str){buf->data, (size_t)got});
         /* Most often one record is all there is: spare the call that would find nothing. */
         if (s->cipher.len == 0 && SSL_has_pending(s->ssl) == 0) break;
@@ -251,6 +254,10 @@ void stream_adopt(struct stream *s, SSL *ssl) {
 }
 
 void stream_start_tls(struct stream *s, SSL *ssl) {
+    if (s->state == STREAM_CLOSED) {
+        SSL_free(ssl);
+        return;
+    }
     bind_tls(s, ssl);
     s->state = STREAM_HANDSHAKE;
     if (SSL_is_server(ssl)) return;

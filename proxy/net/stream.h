@@ -26,6 +26,10 @@
 #define STREAM_WARM_WRITES 3
 /* After the last answer, how long we wait for the other side's FIN, throwing away what it sends. */
 #define STREAM_LINGER_MS 2000
+/* Octets of TLS that bring no data, one after the other: more than one record's beginning and what
+ * belongs to its upkeep. Beyond that somebody keeps us busy with key updates, and we would keep our
+ * replies for them. */
+#define STREAM_BARREN_MAX (32 * 1024)
 /* How long the last answer itself may take to be taken. */
 #define STREAM_FINISH_MS 30000
 

@@ -111,6 +111,12 @@ static bool accept_failed(struct listener *l, int error) {
     case ECONNABORTED:
     case EPROTO:
     case EPERM:
+    case ENETDOWN: /* what became of the connection meanwhile (accept(2)): the next one is fine */
+    case ENETUNREACH:
+    case ENONET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ETIMEDOUT:
         return true;
     case EMFILE:
     case ENFILE:
@@ -127,7 +133,11 @@ static bool accept_failed(struct listener *l, int error) {
 static void on_readable(uv_poll_t *poll, int status, int events) {
     (void)events;
     struct listener *l = poll->data;
-    if (status != 0) return;
+    if (status != 0) { /* libuv has stopped polling: tried again */
+        tell(l, -status);
+        pause_for_a_moment(l);
+        return;
+    }
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         struct sockaddr_storage addr = {0};
         int fd = accept_one(l, &addr);

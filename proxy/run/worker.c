@@ -203,6 +203,15 @@ uint64_t worker_now(const struct worker *w) {
     return uv_now(&w->loop);
 }
 
+bool worker_may_tell(struct worker *w, struct told *told, unsigned most) {
+    uint64_t second = worker_now(w) / 1000;
+    if (second != told->second) *told = (struct told){.second = second};
+    bool may = told->count < most;
+    told->count += may;
+    if (!may) atomic_fetch_add(&w->shared->defence.untold, 1);
+    return may;
+}
+
 uint64_t worker_epoch_ms(const struct worker *w) {
     return w->shared->epoch_ms + uv_now(&w->loop);
 }

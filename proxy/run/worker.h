@@ -53,6 +53,13 @@ enum slow_what { SLOW_HANDSHAKE, SLOW_HEAD, SLOW_BODY, SLOW_ANSWER, SLOW_WHATS }
 /* What the gate did against floods and slow clients, since its start. */
 struct defence {
     atomic_uint_fast64_t shed[SHED_WHYS], away[AWAY_WHYS], slow[SLOW_WHATS];
+    atomic_uint_fast64_t untold; /* connections that came to no request and got no record */
+};
+
+/* How often something was said in the second that is now. */
+struct told {
+    uint64_t second;
+    unsigned count;
 };
 
 /* What lives as long as the process. */
@@ -119,9 +126,9 @@ struct worker {
     /* No descriptor is left: close a connection that can be spared. False: there is none. Set by
      * the listeners. */
     bool (*make_room)(struct worker *w);
-    size_t status_conns;  /* open to the status listener */
-    uint64_t away_told_s; /* records of connections turned away: how many in this second */
-    unsigned away_told;
+    size_t status_conns;    /* open to the status listener */
+    struct told away_told;  /* records of connections turned away */
+    struct told tls_told;   /* ... and of handshakes that failed */
     size_t collecting;      /* octets of request bodies held in memory */
     struct head_buf *heads; /* buffers for heads that no connection uses just now */
     size_t head_count;
@@ -149,6 +156,9 @@ uint64_t worker_epoch_ms(const struct worker *w);
 
 /* The wall clock, which may be set, with the local time of this machine: for grants. */
 struct when worker_when(struct worker *w);
+
+/* May it be said once more in this second? */
+bool worker_may_tell(struct worker *w, struct told *told, unsigned most);
 
 /* A buffer of `size` octets for a request's head. A connection holds one only from its first octet
  * to the end of the request, so few are needed and the next one is still in the processor's cache.
