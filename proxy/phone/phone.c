@@ -358,13 +358,14 @@ enum login_verdict phone_login_begin(struct phone *phone, enum phone_account_kin
 
 static void turn(struct phone_account *account, enum phone_candidate state) {
     account->candidate_state = state;
-    account->candidate_told = false;
+    account->candidate_told = state == CANDIDATE_KEPT; /* of that there is no record */
 }
 
 /* The other one's turn comes, after a pause. */
-static void turn_to_candidate(struct phone_account *account, uint64_t retry_ms) {
-    turn(account, CANDIDATE_NEXT);
-    atomic_store(&account->on_candidate, true);
+static void turn_over(struct phone_account *account, enum phone_candidate state,
+                      uint64_t retry_ms) {
+    turn(account, state);
+    atomic_store(&account->on_candidate, state == CANDIDATE_NEXT);
     account->state = LOGIN_BROKEN;
     account->retry_ms = retry_ms;
     account->has_spare = false;
@@ -372,7 +373,7 @@ static void turn_to_candidate(struct phone_account *account, uint64_t retry_ms) 
 
 static void note_rejection(struct phone_account *account, uint64_t now_ms) {
     /* Neither is right: what is tried later, once in a while, is the one that was in force last. */
-    if (account->candidate_state == CANDIDATE_NEXT) {
+    if (account->candidate_state == CANDIDATE_NEXT || account->candidate_state == CANDIDATE_LOST) {
         turn(account, CANDIDATE_REFUSED);
         if (account->password.len > 0) atomic_store(&account->on_candidate, false);
     }
@@ -394,11 +395,14 @@ bool phone_login_end(struct phone *phone, enum phone_account_kind kind, enum log
         account->state = LOGIN_PROVEN;
         account->rejections = 0;
         if (account->candidate_state == CANDIDATE_NEXT) turn(account, CANDIDATE_TAKEN);
+        if (account->candidate_state == CANDIDATE_LOST) turn(account, CANDIDATE_KEPT);
         break;
     case LOGIN_REJECTED:
         opened = !is_stopped(account, now_ms);
         if (opened && account->candidate_state == CANDIDATE_KEPT)
-            turn_to_candidate(account, now_ms + phone->candidate_after_ms);
+            turn_over(account, CANDIDATE_NEXT, now_ms + phone->candidate_after_ms);
+        else if (opened && account->candidate_state == CANDIDATE_TAKEN && account->password.len > 0)
+            turn_over(account, CANDIDATE_LOST, now_ms + phone->candidate_after_ms);
         else if (opened)
             note_rejection(account, now_ms);
         break;

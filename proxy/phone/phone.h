@@ -68,6 +68,7 @@ enum phone_candidate {
     CANDIDATE_NEXT,    /* it was: the next attempt is with this one */
     CANDIDATE_TAKEN,   /* it is the phone's */
     CANDIDATE_REFUSED, /* neither is */
+    CANDIDATE_LOST, /* it was taken and is no longer: the next attempt is with the one in force */
 };
 
 struct phone_account {
@@ -199,7 +200,8 @@ enum login_outcome { LOGIN_ACCEPTED, LOGIN_REJECTED, LOGIN_NO_ANSWER };
  *
  * Where the vault has a candidate, a first rejection opens the breaker for candidate_after_ms only;
  * then one request tries the candidate. With it the phone has seen two wrong passwords at most, and
- * it locks at more than three. */
+ * it locks at more than three. A candidate that was taken and then is rejected is one that the
+ * phone had not saved before it restarted: after the same pause the password in force is tried. */
 bool phone_login_end(struct phone *phone, enum phone_account_kind kind, enum login_outcome outcome,
                      uint64_t now_ms);
 bool phone_login_leave(struct phone *phone, enum phone_account_kind kind,

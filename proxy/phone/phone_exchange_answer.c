@@ -41,7 +41,8 @@ void px_tell_candidate(struct phone_exchange *px) {
         const char *outcome, *reason;
     } news[] = {[CANDIDATE_NEXT] = {"failed", "password_rejected"},
                 [CANDIDATE_TAKEN] = {"allowed", "candidate_taken"},
-                [CANDIDATE_REFUSED] = {"denied", "candidate_rejected"}};
+                [CANDIDATE_REFUSED] = {"denied", "candidate_rejected"},
+                [CANDIDATE_LOST] = {"failed", "candidate_lost"}};
     enum phone_candidate state;
     if (!phone_candidate_news(px->phone, px->request.account, &state)) return;
     const bool admin = px->request.account == ACCOUNT_ADMIN;

@@ -212,6 +212,24 @@ def test_the_candidate_is_tried_after_a_pause(vaulted, sign_in):
                     ("allowed", "candidate_taken", "101", "login")]
 
 
+def test_a_candidate_that_the_phone_had_not_saved(vaulted, sign_in):
+    """It was only applied: after a restart the phone has the password in force again."""
+    gate, phone = vaulted(OTHER, RIGHT)
+    gate.start()
+    session = sign_in(gate, "bob")
+    wait_for(lambda: session.get(PAGE).status == 200, 5, "the candidate")
+    for now, then in ((OTHER, "the one in force"), (RIGHT, "the candidate again")):
+        failed = phone.counters()["failed_logins"]
+        phone.set(http_pass=now)
+        phone.reboot()
+        wait_for(lambda: not phone.state()["booting"], 10, "the phone is back")
+        wait_for(lambda: session.get(PAGE).status == 200, 10, then)
+        assert phone.counters()["failed_logins"] - failed <= 2 and not phone.state()["locked"]
+    assert [r["reason"] for r in events(gate, "phone_candidate")] == [
+        "password_rejected", "candidate_taken", "candidate_lost", "password_rejected",
+        "candidate_taken"]
+
+
 def test_the_password_in_force_needs_no_candidate(vaulted, sign_in):
     gate, phone = vaulted(RIGHT, OTHER)     # harden was cut before the phone was told
     gate.start()
