@@ -73,7 +73,7 @@
     "  --rotate          new passwords on phones whose passwords are in the vault\n"               \
     "                    (--pins: new PINs for the keyboard lock, too)\n"                          \
     "  --wui-off         switch off the web interface of phones with \"wui = false\"\n"            \
-    "  --recover         a run was cut: find out which of two passwords a phone has\n"             \
+    "  --recover         a run was cut: what a phone has of it by now is saved\n"                  \
     "PHONE... or --all says which; --plan and --provision take all where none is named.\n"         \
     "  --beyond          what goes beyond the guide as well (--plan, --apply, --provision)\n"      \
     "  --parallel N      so many phones at a time\n"                                               \

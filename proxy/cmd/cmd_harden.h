@@ -11,7 +11,7 @@ enum cmd_harden_action {
     CMD_HARDEN_APPLY,       /* through the phones' own pages */
     CMD_HARDEN_ROTATE,      /* new passwords */
     CMD_HARDEN_WUI_OFF,     /* no web interface where none is wanted */
-    CMD_HARDEN_RECOVER,     /* which password did a phone take when a run was cut? */
+    CMD_HARDEN_RECOVER,     /* what a phone took when a run was cut is saved */
     CMD_HARDEN_ACTIONS
 };
 

@@ -65,13 +65,18 @@ static void on_done(void *user, const struct apply_result *result) {
     start_next(run);
 }
 
-/* With --all, --wui-off is about phones that are marked, and --recover about those that may have
- * one of two passwords. */
+static bool has_both(const struct secrets *secrets, struct str setting) {
+    return secrets_has(secrets, setting, VAULT_CURRENT) &&
+           secrets_has(secrets, setting, VAULT_CANDIDATE);
+}
+
+/* With --all, --wui-off is about phones that are marked; --recover is about those that may have one
+ * of two passwords. */
 static bool is_meant(const struct run *run, size_t phone) {
     const struct secrets secrets = {&run->h->config->phones[phone], run->vault};
     if (run->mode == APPLY_RECOVER)
-        return secrets_has(&secrets, STR("http_pass"), VAULT_CANDIDATE) ||
-               secrets_has(&secrets, STR("service_mode_password"), VAULT_CANDIDATE);
+        return has_both(&secrets, STR("http_pass")) ||
+               has_both(&secrets, STR("service_mode_password"));
     return run->mode != APPLY_WUI_OFF || !run->h->all || !run->h->config->phones[phone].wui;
 }
 

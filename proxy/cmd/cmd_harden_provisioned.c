@@ -2,8 +2,9 @@
  *
  * A phone takes its file as a whole or not at all. So once it takes the login of its file, the
  * values that no login can prove (the administrator's password, the PIN) are its own as well. They
- * are promoted only where the vault has none in force: nothing that a phone may still have is ever
- * forgotten here. */
+ * are promoted only where the vault has none in force. Nothing that a phone may still have is ever
+ * forgotten here: it may take a password because a run of --apply was cut before it saved that, so
+ * the value that was in force stays in the vault, under the setting's name with ".before". */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,13 +38,34 @@ static int complain(const char *text) {
     return CMD_NO;
 }
 
-/* What only the file could have brought. False: the vault could not be written. */
-static bool promote(struct run *run, const struct secrets *secrets) {
+/* False: nothing was kept. */
+static bool keep_before(struct run *run, const struct secrets *secrets, struct str setting) {
+    char text[64];
+    struct outbuf name;
+    struct str value;
+    outbuf_init(&name, text, sizeof(text));
+    outbuf_put(&name, setting);
+    outbuf_put(&name, STR(".before"));
+    return secrets_get(secrets, setting, VAULT_CURRENT, &value) &&
+           vault_put(run->vault, secrets->phone->policy->id, outbuf_str(&name), VAULT_CURRENT,
+                     value);
+}
+
+static bool is_proven(const struct recover_result *result, struct str setting) {
+    if (str_equal(setting, STR("http_pass"))) return result->on_candidate[ACCOUNT_LOGIN];
+    return str_equal(setting, STR("service_mode_password")) && result->on_candidate[ACCOUNT_ADMIN];
+}
+
+/* What the phone took, and what only the file could have brought. False: the vault could not be
+ * written. */
+static bool promote(struct run *run, const struct secrets *secrets,
+                    const struct recover_result *result) {
     bool changed = false;
     char error[256];
     for (const char *const *name = secrets_settings; *name != NULL; name++) {
         struct str setting = str_of(*name);
-        if (secrets_has(secrets, setting, VAULT_CURRENT)) continue;
+        bool has = secrets_has(secrets, setting, VAULT_CURRENT);
+        if (has && !(is_proven(result, setting) && keep_before(run, secrets, setting))) continue;
         changed |= secrets_promote(secrets, setting);
     }
     if (!changed) return true;
@@ -57,11 +79,12 @@ static bool promote(struct run *run, const struct secrets *secrets) {
 /* NULL: it has its file. */
 static const char *judge(struct run *run, size_t phone, const struct recover_result *result) {
     const struct secrets secrets = {&run->h->config->phones[phone], run->vault};
-    run->changed |= result->promoted;
     if (result->state == RECOVER_OPEN) return "asks_for_no_login";
     if (result->state != RECOVER_KNOWN) return result->reason;
-    if (secrets_has(&secrets, STR("http_pass"), VAULT_CANDIDATE)) return "old_password_still";
-    return promote(run, &secrets) ? NULL : "vault_not_written";
+    if (!result->on_candidate[ACCOUNT_LOGIN] &&
+        secrets_has(&secrets, STR("http_pass"), VAULT_CANDIDATE))
+        return "old_password_still";
+    return promote(run, &secrets, result) ? NULL : "vault_not_written";
 }
 
 static void on_done(void *user, const struct recover_result *result) {

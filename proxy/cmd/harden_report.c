@@ -26,6 +26,7 @@ const char *harden_report_words(const char *reason) {
         {"setting_cannot_be_set", "its page does not let this setting be changed: provision it"},
         {"service_account_needed", "it is in user mode: without the service account, provision it"},
         {"new_password_not_taken", "it does not take the new password; both are in the vault"},
+        {"save_not_found", "its pages have no button that saves what was applied"},
         {"change_not_taken", "its page shows another value than it was sent"},
         {"restart_not_found", "no page of it has a button to restart it"},
         {"forgotten_at_restart", "its restart undid what was saved: it is open again"},

@@ -23,7 +23,9 @@ void apply_finish(struct apply *a, const char *reason) {
     for (size_t i = 0; i < a->plan.count; i++) changed_any |= a->changed[i];
     if (reason != NULL && a->request.mode != APPLY_PLAN)
         apply_note_phone(a, "phone_hardening_stopped", reason);
-    else if (changed_any)
+    else if (changed_any && a->on_candidate)
+        apply_note_phone(a, "phone_password_recovered", NULL);
+    if (reason == NULL && changed_any && a->request.mode != APPLY_RECOVER)
         apply_note_phone(a, "phone_hardened", NULL);
     a->done(a->user, &a->result);
     timed_stop(&a->timed);
@@ -75,7 +77,7 @@ static bool is_to_be_kept(const struct apply *a, struct str setting) {
     return true;
 }
 
-static void keep_the_rest(struct apply *a) {
+void apply_group_holds(struct apply *a) {
     struct str settings[PLAN_CHANGES_MAX];
     size_t count = 0;
     for (size_t i = 0; i < a->group_count; i++) {
@@ -86,59 +88,6 @@ static void keep_the_rest(struct apply *a) {
         group_is_over(a);
     else
         apply_stop_group(a, "vault_not_written");
-}
-
-static void on_checked(void *user, const struct change_result *result) {
-    struct apply *a = user;
-    a->result.about = result->setting;
-    if (result->reason == NULL)
-        keep_the_rest(a);
-    else
-        apply_stop_group(a, result->reason);
-}
-
-static void start_change(struct apply *a, enum change_kind kind, change_done *done) {
-    const struct change_request request = {
-        kind, {a->target, a->target_len}, a->pairs, a->pair_count};
-    (void)change_start(&a->way, &request, done, a);
-}
-
-/* Does the page show what was sent? Without administrator mode it shows nothing to the login. */
-static void check_page(struct apply *a) {
-    bool closing = a->plan.changes[a->group[0]].stage == PLAN_CLOSING;
-    if (closing && a->way.account == ACCOUNT_LOGIN)
-        keep_the_rest(a);
-    else
-        start_change(a, CHANGE_CHECK, on_checked);
-}
-
-static void on_saved(void *user, const struct change_result *result) {
-    struct apply *a = user;
-    if (result->reason == NULL)
-        check_page(a);
-    else
-        apply_stop_group(a, result->reason);
-}
-
-/* What was applied only, and is in force, is saved by whoever may do so by now. */
-void apply_accounts_hold(struct apply *a) {
-    bool closing = a->plan.changes[a->group[0]].stage == PLAN_CLOSING;
-    if (!a->unsaved) {
-        check_page(a);
-        return;
-    }
-    if (closing && a->service.user.len > 0) a->way.account = ACCOUNT_ADMIN;
-    start_change(a, CHANGE_SAVE, on_saved);
-}
-
-static void on_sent(void *user, const struct change_result *result) {
-    struct apply *a = user;
-    a->result.about = result->setting;
-    a->unsaved = result->unsaved;
-    if (result->reason == NULL)
-        apply_change_accounts(a);
-    else
-        apply_stop_group(a, result->reason);
 }
 
 /* ---- which form next ---- */
@@ -154,25 +103,18 @@ static bool same_place(const struct crawl_want *x, const struct crawl_want *y) {
            memcmp(x->target, y->target, x->target_len) == 0;
 }
 
-static void add_pair(struct apply *a, struct str setting, struct str value) {
-    ENSURE(a->pair_count < CHANGE_PAIRS_MAX);
-    a->pairs[a->pair_count++] = (struct change_pair){setting, value};
-}
-
 _Static_assert(CHANGE_PAIRS_MAX >= 2 * PLAN_CHANGES_MAX, "a page's changes go in one form");
 
 /* The first change that is left, and what its page takes along in the same stage. */
 static bool make_group(struct apply *a, size_t first) {
     const struct crawl_want *place = place_of(a, first);
-    a->group_count = a->pair_count = 0;
-    a->taken[ACCOUNT_LOGIN] = a->taken[ACCOUNT_ADMIN] = false;
+    a->group_count = 0;
+    a->again = APPLY_ONCE;
     for (size_t i = first; i < a->plan.count; i++) {
         const struct plan_change *change = &a->plan.changes[i];
         if (a->items[i].over || change->stage != a->plan.changes[first].stage) continue;
         if (!same_place(place, place_of(a, i))) continue;
         a->group[a->group_count++] = i;
-        add_pair(a, change->setting, a->items[i].value);
-        if (change->confirm.len > 0) add_pair(a, change->confirm, a->items[i].value);
     }
     if (place == NULL || a->group_count == 0) return false;
     memcpy(a->target, place->target, place->target_len);
@@ -250,7 +192,7 @@ static void next_group(struct apply *a) {
         if (log != NULL && !access_log_healthy(log))
             apply_finish(a, "record_not_written");
         else
-            start_change(a, CHANGE_SEND, on_sent);
+            apply_send_group(a);
     }
 }
 
@@ -366,10 +308,8 @@ static void on_recovered(void *user, const struct recover_result *result) {
     a->open = result->state == RECOVER_OPEN;
     a->login = result->login;
     a->service = result->service;
-    if (result->promoted) apply_note_phone(a, "phone_password_recovered", NULL);
-    if (result->promoted && a->request.vault_written != NULL)
-        a->request.vault_written(a->user, false);
-    if (a->request.mode == APPLY_RECOVER) {
+    a->on_candidate = result->on_candidate[ACCOUNT_LOGIN] || result->on_candidate[ACCOUNT_ADMIN];
+    if (a->request.mode == APPLY_RECOVER && !a->on_candidate) {
         apply_finish(a, a->open ? "asks_for_no_login" : NULL);
         return;
     }
@@ -404,8 +344,7 @@ static void on_begin(struct timed *timed) {
                                             .config = a->request.config,
                                             .index = a->request.index,
                                             .vault = a->request.vault,
-                                            .service = true,
-                                            .only_look = a->request.mode == APPLY_PLAN};
+                                            .service = true};
     (void)recover_start(&request, on_recovered, a);
 }
 

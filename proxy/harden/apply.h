@@ -7,7 +7,8 @@
  *   2. What does it say (probe), and what has to be changed (plan)?
  *   3. On which pages are the forms (crawl)? If one is not found nothing is sent.
  *   4. New passwords go into the vault as candidates, synced to the disk, before anything is sent.
- *   5. Who may in: one form a page. The new login is tried before the old one is forgotten.
+ *   5. Who may in: one form a page. The new login is tried, and saved, before the old one is
+ *      forgotten.
  *   6. The settings that count at once, and then those that wait for a restart.
  *   7. The restart, and the wait for the phone: what it forgot would show now, while its pages can
  *      still be changed.
@@ -28,7 +29,7 @@ enum apply_mode {
     APPLY_HARDEN,
     APPLY_ROTATE,  /* new passwords where they are in the vault */
     APPLY_WUI_OFF, /* the web interface off, nothing else */
-    APPLY_RECOVER, /* which password does it take? The first step only */
+    APPLY_RECOVER, /* what it has of a run that was cut is saved, nothing else */
 };
 
 struct apply_request {

@@ -3,7 +3,7 @@
 #include "proxy/harden/apply_parts.h"
 
 /* What was only applied is gone when the phone loses its power, and then it has the old password
- * again: nobody forgets that one before the new one is saved (keep_the_rest). */
+ * again: nobody forgets that one before the new one is saved (apply_group_holds). */
 static bool keep_now(struct apply *a, struct str setting) {
     return a->unsaved || apply_keep(a, &setting, 1);
 }

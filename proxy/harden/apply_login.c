@@ -20,11 +20,12 @@ const char *apply_prepare(struct apply *a) {
         if (item->over) continue;
         item->value = change->value;
         if (!change->own) continue;
+        item->left_over = secrets_has(&a->secrets, change->setting, VAULT_CANDIDATE);
         enum secrets_verdict verdict =
             secrets_value(&a->secrets, change->setting, fresh, &item->value);
         a->result.about = change->setting;
         if (verdict != SECRETS_OK) return secrets_verdict_str(verdict);
-        in_vault |= secrets_has(&a->secrets, change->setting, VAULT_CANDIDATE);
+        in_vault |= secrets_get(&a->secrets, change->setting, VAULT_CANDIDATE, &item->candidate);
     }
     a->result.about = STR_NONE;
     a->ready = true;

@@ -1,8 +1,8 @@
 /* apply_parts.h: what the files of apply share, and nobody else sees.
  *
  * apply.c: the way from one step to the next. apply_plan.c: what is wanted of the phone.
- * apply_login.c: new passwords. apply_account.c: whether the phone took them. apply_note.c:
- * records. */
+ * apply_login.c: new passwords. apply_account.c: whether the phone took them. apply_save.c: a form
+ * is sent and saved. apply_note.c: records. */
 #ifndef PROXY_HARDEN_APPLY_PARTS_H
 #define PROXY_HARDEN_APPLY_PARTS_H
 
@@ -22,7 +22,18 @@ enum {
 /* One change of the plan. */
 struct apply_item {
     struct str value;
-    bool over; /* taken, or left as it is */
+    struct str candidate; /* the value, where it is the vault's candidate */
+    bool left_over;       /* the candidate is of a run before this one */
+    bool over;            /* taken, or left as it is */
+};
+
+/* A group is sent once; or, where nobody knows whether the phone has saved its candidates, with the
+ * values in force and then with the candidates again (apply_save.c). */
+enum apply_again {
+    APPLY_ONCE,
+    APPLY_BACK,       /* the values in force were sent */
+    APPLY_FORTH,      /* the candidates again */
+    APPLY_FORTH_SHOWN /* and in between there was a button that saves */
 };
 
 struct apply {
@@ -36,6 +47,7 @@ struct apply {
     struct way way;
     struct way_account login, service; /* that the phone takes now */
     bool open;                         /* it asks for no login */
+    bool on_candidate;                 /* it takes a candidate: that may not be saved */
     enum phone_account_kind account;   /* by which pages are read and forms sent */
     struct arena arena;                /* reports and plan */
     struct harden_report before, after;
@@ -55,14 +67,19 @@ struct apply {
     size_t target_len;
     bool taken[PHONE_ACCOUNTS]; /* the group's new account was tried, and is the phone's */
     bool unsaved;               /* the group was applied only */
-    bool ready;                 /* values and candidates are there */
-    bool must_restart;          /* something that was sent waits for it */
+    enum apply_again again;
+    bool ready;        /* values and candidates are there */
+    bool must_restart; /* something that was sent waits for it */
     struct apply_result result;
 };
 
 /* The end, with a stable name or NULL. */
 void apply_finish(struct apply *a, const char *reason);
 
+/* Send the group, save it, check it: the end, or on with apply_group_holds. */
+void apply_send_group(struct apply *a);
+/* The phone has the group, and has saved it. */
+void apply_group_holds(struct apply *a);
 /* The group was not taken: the end. */
 void apply_stop_group(struct apply *a, const char *reason);
 /* The group was sent: try the accounts that it changed, then go on with apply_accounts_hold. */

@@ -59,19 +59,29 @@ static void want(struct apply *a, struct str setting, struct str value) {
         a->wants[a->want_count++] = (struct plan_want){setting, value};
 }
 
+/* A candidate that is left over may be the phone's, in force and perhaps not saved, and nobody can
+ * ask it: it is sent (again), saved, and only then the value in force is forgotten. */
+static bool is_left_over(const struct apply *a, struct str setting) {
+    return secrets_has(&a->secrets, setting, VAULT_CANDIDATE);
+}
+
+static void want_left_over(struct apply *a) {
+    for (size_t i = 0; secrets_settings[i] != NULL; i++)
+        if (is_left_over(a, str_of(secrets_settings[i])))
+            want(a, str_of(secrets_settings[i]), STR_NONE);
+}
+
 static bool service_is_missing(const struct apply *a) {
     return a->phone->admin_login.user.len > 0 && a->service.user.len == 0;
 }
 
-/* Whoever found the phone open may have set any password: all are set anew. A candidate that is
- * left over may be the phone's, and nobody can ask it: it is sent (again). */
+/* Whoever found the phone open may have set any password: all are set anew. */
 static void want_secrets(struct apply *a) {
     for (size_t i = 0; secrets_settings[i] != NULL; i++) {
         struct str setting = str_of(secrets_settings[i]);
         bool of_service = strncmp(secrets_settings[i], "service", 7) == 0;
-        bool left_over = secrets_has(&a->secrets, setting, VAULT_CANDIDATE);
         bool anew = of_service ? service_is_missing(a) : a->open;
-        if (left_over || anew) want(a, setting, STR_NONE);
+        if (is_left_over(a, setting) || anew) want(a, setting, STR_NONE);
     }
 }
 
@@ -80,7 +90,8 @@ static void want_new_secrets(struct apply *a) {
                                     STR("keyboard_lock_pw")};
     for (size_t i = 0; i < ARRAY_LEN(passwords); i++) {
         bool pin = i == ARRAY_LEN(passwords) - 1;
-        if (secrets_is_in_vault(&a->secrets, passwords[i]) && (!pin || a->request.pins))
+        bool wanted = !pin || a->request.pins || is_left_over(a, passwords[i]);
+        if (secrets_is_in_vault(&a->secrets, passwords[i]) && wanted)
             want(a, passwords[i], STR_NONE);
     }
 }
@@ -97,7 +108,8 @@ static const char *make_wants(struct apply *a) {
         want_new_secrets(a);
         return a->want_count > 0 ? NULL : "not_in_the_vault";
     case APPLY_RECOVER:
-        return NULL; /* not reached */
+        want_left_over(a);
+        return NULL;
     case APPLY_WUI_OFF:
         if (a->phone->wui) return "wui_is_wanted";
         if (a->before.steps[3] != HARDEN_HOLDS) want(a, STR("webserver_type"), STR("off"));
@@ -116,8 +128,8 @@ const char *apply_make_plan(struct apply *a, const struct probe_result *probe) {
     if (reason != NULL) return reason;
     struct plan_options options = {.wants = a->wants,
                                    .want_count = a->want_count,
-                                   .only_wants = a->request.mode == APPLY_ROTATE ||
-                                                 a->request.mode == APPLY_WUI_OFF,
+                                   .only_wants = a->request.mode != APPLY_PLAN &&
+                                                 a->request.mode != APPLY_HARDEN,
                                    .beyond = a->request.beyond};
     const struct plan_source source = {&a->before, profile->harden, profile->harden_count, &facts};
     bool made = plan_make(&source, &options, &a->arena, &a->plan);

@@ -92,7 +92,8 @@ static const char *save_now(struct change *c, struct str page) {
         arena_reset(&c->arena);
         if (form_find_button(page, str_of(names[i]), &c->arena, &form) != FORM_OK) continue;
         const struct form_field *button = form_button(&form, STR("Save"));
-        if (button != NULL) return send_form(c, &form, button, on_sent);
+        if (button == NULL) continue;
+        return c->request.kind == CHANGE_LOOK ? NULL : send_form(c, &form, button, on_sent);
     }
     return "save_not_found";
 }
@@ -161,23 +162,26 @@ static const char *use_form(struct change *c, struct str page) {
     return reason != NULL ? reason : press(c, &form);
 }
 
+static bool is_about_save(const struct change *c) {
+    return c->request.kind == CHANGE_SAVE || c->request.kind == CHANGE_LOOK;
+}
+
 static void on_page(void *user, const struct fetch_answer *answer) {
     struct change *c = user;
     c->fetch = NULL;
     const char *reason = way_trouble(answer);
     if (reason == NULL)
-        reason =
-            c->request.kind == CHANGE_SAVE ? save_now(c, answer->body) : use_form(c, answer->body);
-    if (reason != NULL || c->request.kind == CHANGE_CHECK) finish(c, reason);
+        reason = is_about_save(c) ? save_now(c, answer->body) : use_form(c, answer->body);
+    if (reason != NULL || c->fetch == NULL) finish(c, reason); /* nothing was sent */
 }
 
 struct change *change_start(const struct way *way, const struct change_request *request,
                             change_done *done, void *user) {
     struct change *c = calloc(1, sizeof(*c));
     ENSURE(c != NULL && request->target.len <= sizeof(c->target));
-    ENSURE(request->count > 0 || request->kind == CHANGE_SAVE);
     c->way = way;
     c->request = *request;
+    ENSURE(request->count > 0 || is_about_save(c));
     memcpy(c->target, request->target.ptr, request->target.len);
     c->request.target = (struct str){c->target, request->target.len};
     c->done = done;

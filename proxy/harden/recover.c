@@ -47,16 +47,9 @@ static struct way_account account_of(const struct recover *r, enum turn turn) {
                             : secrets_login(&r->secrets, which_of(turn));
 }
 
-/* What was found out goes into the vault before anybody is told. */
 static void finish(struct recover *r, enum recover_state state, const char *reason) {
-    char error[256];
     r->result.state = state;
     r->result.reason = reason;
-    if (r->result.promoted && !vault_commit(r->request.vault, error, sizeof(error))) {
-        log_event(LOG_ERROR, "vault.not_written", "%s", error);
-        r->result.state = RECOVER_FAILED;
-        r->result.reason = "vault_not_written";
-    }
     r->done(r->user, &r->result);
     end(r);
 }
@@ -101,13 +94,12 @@ static void next(struct recover *r, bool rejected) {
 
 static void taken(struct recover *r) {
     bool service = is_service(r->turn);
-    struct str setting = service ? STR("service_mode_password") : STR("http_pass");
     if (service)
         r->result.service = account_of(r, r->turn);
     else
         r->result.login = account_of(r, r->turn);
-    if (which_of(r->turn) == VAULT_CANDIDATE && !r->request.only_look)
-        r->result.promoted |= secrets_promote(&r->secrets, setting);
+    r->result.on_candidate[service ? ACCOUNT_ADMIN : ACCOUNT_LOGIN] =
+        which_of(r->turn) == VAULT_CANDIDATE;
     next(r, false);
 }
 

@@ -2,9 +2,11 @@
  *
  * A run that was cut between the phone and the vault leaves a candidate, and nobody knows whether
  * the phone has it. The value in force is tried once, then the candidate once, with a pause: two
- * failures at most, where phones lock at the third. What the phone takes is the value in force from
- * then on. A candidate that it does not take stays where it is: another run may be about to send
- * it. */
+ * failures at most, where phones lock at the third.
+ *
+ * The vault is not changed: a candidate that the phone takes may only be applied, not saved, and
+ * then the phone goes back to the other value when it restarts. A candidate that it does not take
+ * may be sent yet. So both are kept until a run of apply has sent and saved the candidate. */
 #ifndef PROXY_HARDEN_RECOVER_H
 #define PROXY_HARDEN_RECOVER_H
 
@@ -27,18 +29,16 @@ struct recover_request {
     size_t index;
     struct vault *vault; /* NULL: none; the caller's */
     bool service;        /* look at the service account even without a candidate of it */
-    bool only_look;      /* the vault is not written */
     bool background;
 };
 
 struct recover_result {
     enum recover_state state;
-    const char *reason;         /* "credentials_rejected", "basic_only", "locked_out",
-                                   "no_password_known",
-                                   "vault_not_written", or of phone_exchange */
-    struct way_account login;   /* with RECOVER_KNOWN; slices of configuration or vault */
-    struct way_account service; /* .user empty: none, not looked at, or not taken */
-    bool promoted;              /* the vault was changed and written */
+    const char *reason;                /* "credentials_rejected", "basic_only", "locked_out",
+                                          "no_password_known", or of phone_exchange */
+    struct way_account login;          /* with RECOVER_KNOWN; slices of configuration or vault */
+    struct way_account service;        /* .user empty: none, not looked at, or not taken */
+    bool on_candidate[PHONE_ACCOUNTS]; /* the account was taken with the vault's candidate */
 };
 
 typedef void recover_done(void *user, const struct recover_result *result);

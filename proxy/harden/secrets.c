@@ -43,22 +43,23 @@ bool secrets_is_in_vault(const struct secrets *s, struct str setting) {
     return kind->owner == OF_PHONE || account_of(s, kind->owner)->from_vault;
 }
 
-static bool get(const struct secrets *s, struct str setting, enum vault_which which,
-                struct str *value) {
+bool secrets_get(const struct secrets *s, struct str setting, enum vault_which which,
+                 struct str *value) {
     return secrets_is_in_vault(s, setting) &&
            vault_get(s->vault, s->phone->policy->id, setting, which, value);
 }
 
 bool secrets_has(const struct secrets *s, struct str setting, enum vault_which which) {
     struct str value;
-    return get(s, setting, which, &value);
+    return secrets_get(s, setting, which, &value);
 }
 
 static struct way_account account(const struct secrets *s, enum owner owner, struct str setting,
                                   enum vault_which which) {
     const struct config_account *cfg = account_of(s, owner);
     struct way_account found = {.user = cfg->user};
-    bool there = cfg->from_vault ? get(s, setting, which, &found.password) : which == VAULT_CURRENT;
+    bool there =
+        cfg->from_vault ? secrets_get(s, setting, which, &found.password) : which == VAULT_CURRENT;
     if (!cfg->from_vault) found.password = cfg->password;
     return cfg->user.len > 0 && there ? found : (struct way_account){STR_NONE, STR_NONE};
 }
@@ -103,8 +104,8 @@ enum secrets_verdict secrets_value(const struct secrets *s, struct str setting, 
     }
     if (s->vault == NULL) return SECRETS_NO_VAULT;
     if (is_damaged(s, setting)) return SECRETS_DAMAGED;
-    if (get(s, setting, VAULT_CANDIDATE, value)) return SECRETS_OK;
-    if (!fresh && get(s, setting, VAULT_CURRENT, value)) return SECRETS_OK;
+    if (secrets_get(s, setting, VAULT_CANDIDATE, value)) return SECRETS_OK;
+    if (!fresh && secrets_get(s, setting, VAULT_CURRENT, value)) return SECRETS_OK;
     return make(s, kind, value) ? SECRETS_OK : SECRETS_FAILED;
 }
 

@@ -22,6 +22,8 @@ struct way_account secrets_service(const struct secrets *s, enum vault_which whi
 /* Is it kept in the vault? Names of accounts are not, nor what a password_file holds. */
 bool secrets_is_in_vault(const struct secrets *s, struct str setting);
 bool secrets_has(const struct secrets *s, struct str setting, enum vault_which which);
+MUST_USE bool secrets_get(const struct secrets *s, struct str setting, enum vault_which which,
+                          struct str *value);
 
 /* The settings that hold this phone's passwords and names; NULL behind the last. */
 extern const char *const secrets_settings[];
@@ -41,8 +43,8 @@ enum secrets_verdict {
 MUST_USE enum secrets_verdict secrets_value(const struct secrets *s, struct str setting, bool fresh,
                                             struct str *value);
 
-/* The phone proved that it took the candidate: it is the one in force. True where the vault was
- * changed. */
+/* The phone has saved the candidate, or the caller keeps what it may go back to: it is the one in
+ * force. True where the vault was changed. */
 bool secrets_promote(const struct secrets *s, struct str setting);
 
 const char *secrets_verdict_str(enum secrets_verdict verdict);
