@@ -632,6 +632,7 @@ def test_rotation_cut_between_apply_and_save(factory, new_site):
     old = checked(site, phone)
     phone.switch(forgets=True)      # what it has read when it kills is no Save, either
     assert Killed(site, phone, "--rotate", "101").at(2, "before", "POST")
+    wait_for(lambda: phone.counters()["in_flight"] == 0, 10, "the phone is done with it")
     now = site.vault()
     for setting in ("http_pass", "service_mode_password", "admin_mode_password"):
         assert now["101", setting]["current"] == old["101", setting]["current"]
