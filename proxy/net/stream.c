@@ -284,9 +284,8 @@ void stream_write(struct stream *s, struct str data) {
     size_t written;
     s->stirred = true;
     if (!s->warm) stream_warm_up(s);
-    forget_errors();
     /* The BIO takes everything, so only a broken connection object can fail here; the read side
-     * reports it. */
+     * reports it. What OpenSSL thinks of it is not asked: no need to forget_errors(). */
     if (data.len > 0 && SSL_write_ex(s->ssl, data.ptr, data.len, &written) != 1)
         end(s, STREAM_END_TLS);
 }
