@@ -228,8 +228,26 @@ bool ascii_is_hex(char c) {
 }
 
 bool ascii_is_tchar(char c) {
-    if (ascii_is_alpha(c) || ascii_is_digit(c)) return true;
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+    switch (c) {
+    case '!':
+    case '#':
+    case '$':
+    case '%':
+    case '&':
+    case '\'':
+    case '*':
+    case '+':
+    case '-':
+    case '.':
+    case '^':
+    case '_':
+    case '`':
+    case '|':
+    case '~':
+        return true;
+    default:
+        return ascii_is_alpha(c) || ascii_is_digit(c);
+    }
 }
 
 /* Length of the well-formed UTF-8 sequence at `p`, 0 where there is none (RFC 3629 section 4). */
