@@ -195,8 +195,9 @@ static bool is_signed_with(const uint8_t key[NONCE_KEY_LEN], struct hasher *h,
 }
 
 uint64_t nonce_issued_ms(struct str nonce) {
-    uint8_t raw[NONCE_RAW_LEN];
-    return bytes_from_b64(nonce, raw, sizeof(raw)) ? issued_at(raw) : 0;
+    uint8_t time[TIME_LEN]; /* whole characters: 6 octets are 8 of them */
+    struct str text = str_part(nonce, 0, BYTES_B64_LEN(TIME_LEN));
+    return bytes_from_b64(text, time, sizeof(time)) ? issued_at(time) : 0;
 }
 
 static bool is_too_old(uint64_t issued, struct moment m) {

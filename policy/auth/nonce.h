@@ -75,7 +75,7 @@ enum nonce_use {
     NONCE_USE_EVICTED,  /* behind a horizon, or proved by another user */
 };
 
-/* When a nonce that is not FORGED was issued. */
+/* When a nonce that is not FORGED was issued. Only its time is read. */
 uint64_t nonce_issued_ms(struct str nonce);
 
 /* The key of a user for nonce_use: the same for the same name as long as the table lives, whatever
