@@ -31,6 +31,16 @@ static bool may_retry(const struct phone_exchange *px, const struct phone_login_
 }
 
 void px_log_rejected(const struct phone_exchange *px, const char *why) {
+    const struct event_field more[] = {
+        {"account", px->request.account == ACCOUNT_ADMIN ? STR("admin_login") : STR("login")},
+        {"why", str_of(why)}};
+    const struct event event = {.event = "phone_credentials_rejected",
+                                .outcome = "failed",
+                                .reason = "password_rejected",
+                                .phone = px->phone->id,
+                                .more = more,
+                                .more_count = sizeof(more) / sizeof(more[0])};
+    event_write(px->worker->shared->log, &event);
     log_event(LOG_ERROR, "phone.credentials_rejected", "phone=" STR_FMT " account=%s why=%s",
               STR_ARG(px->phone->id),
               px->request.account == ACCOUNT_ADMIN ? "admin_login" : "login", why);

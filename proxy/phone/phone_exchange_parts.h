@@ -73,7 +73,7 @@ void px_send_attempt(struct phone_exchange *px, enum px_attempt what);
 void px_next_attempt(struct phone_exchange *px);
 /* The answer is the owner's. */
 void px_give_head(struct phone_exchange *px, const struct response_view *res);
-/* One line in the log. */
+/* Once for each time that a breaker opens: a record, and a line in the log. */
 void px_log_rejected(const struct phone_exchange *px, const char *why);
 /* What has become of the vault's candidate since last time goes into the records. */
 void px_tell_candidate(struct phone_exchange *px);

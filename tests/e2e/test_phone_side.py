@@ -298,7 +298,11 @@ def test_R19_C08_fifty_people_one_failed_login(new_gate, new_phone):
     assert ask_many(gate, "bob", PAGE, 3) == [502] * 3
     assert phone.counters()["failed_logins"] == 1
     assert gate.record(reason="phone_credentials_rejected")
-    assert "phone" in gate.stderr()         # an alert for the operator
+    assert gate.stderr().count("phone.credentials_rejected") == 1   # an alert for the operator
+    told = [r for r in gate.records() if r["event"] == "phone_credentials_rejected"]
+    assert [(r["phone_id"], r["account"], r["outcome"], r["why"]) for r in told] == [
+        ("101", "login", "failed", "401")]
+    assert len([r for r in gate.records() if r["event"] == "request" and r["status"] == 502]) == 53
 
 
 def test_a_broken_account_does_not_stop_the_other(new_gate, new_phone, sign_in):
