@@ -1,6 +1,9 @@
 /* What the service manager is told, and that nobody is told where nobody asked. */
 #include "proxy/run/process.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* cmocka wants these before it. */
 #include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 
 /* A service manager at `name`, where '@' stands for a name in no file system. */
 static int listen_at(const char *name) {
