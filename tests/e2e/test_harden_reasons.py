@@ -317,6 +317,24 @@ def test_a_vault_that_cannot_be_written(factory, new_site):  # noqa: F811
         list(pool.map(lambda i: all_finish(sites[i], {i: phones[i]}), sites))
 
 
+def test_what_was_provisioned_and_a_vault_that_cannot_be_written(factory, new_site):  # noqa: F811
+    phone = factory()
+    site = new_site({"101": phone}, entry={"mac": phone.info["mac"]})
+    assert site.run("harden", "--provision", str(site.gate.dir / "files")).returncode == 0
+    before = site.vault()
+    phone.set(http_user="gate", service_mode_login="service", http_scheme="on",
+              **{s: before["101", s]["candidate"] for s in SECRETS})
+    done = without_rename(site, 1, "harden", "--provisioned", "101")
+    assert done.returncode == 1 and "101: vault_not_written\n" in done.stdout
+    assert site.vault() == before
+    told = site.records(event="phone_provisioning_checked")
+    assert [(r["outcome"], r["reason"]) for r in told] == [("failed", "vault_not_written")]
+    no_secret_in(site, done.stdout, done.stderr)
+    assert site.run("harden", "--provisioned", "101").returncode == 0
+    assert {s: v for (_, s), v in site.vault().items()} == {
+        s: {"current": phone.settings()[s]} for s in SECRETS}
+
+
 # --- restarts ----------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
