@@ -14,6 +14,7 @@ const char *harden_report_words(const char *reason) {
         {"basic_only", "it asks for Basic: no password is sent to it"},
         {"locked_out", "it is locked, or refuses its first page: wait some minutes"},
         {"credentials_rejected", "it takes none of the passwords that are known here"},
+        {"login_unknown", "it asks for a login that this program does not speak"},
         {"no_password_known", "it asks for a password, and none is known here"},
         {"no_login_configured", "its entry in the configuration has no login"},
         {"no_vault", "there is no vault to keep a new password in"},

@@ -103,11 +103,13 @@ static void taken(struct recover *r) {
     next(r, false);
 }
 
-static const char *name_of(const struct fetch_answer *answer) {
+static const char *name_of(const struct recover *r, const struct fetch_answer *answer) {
+    bool known = account_of(r, r->turn).user.len > 0;
     if (answer->reason == NULL) return answer->status == 403 ? "locked_out" : "page_not_found";
     if (strcmp(answer->reason, "phone_not_hardened") == 0) return "basic_only";
-    /* It asks for a login, and there is none to give (way_open). */
-    if (strcmp(answer->reason, "phone_challenge_unsupported") == 0) return "no_password_known";
+    /* It asks for a login, and there is none to give (way_open), or none that it would take. */
+    if (strcmp(answer->reason, "phone_challenge_unsupported") == 0)
+        return known ? "login_unknown" : "no_password_known";
     return answer->reason;
 }
 
@@ -133,7 +135,7 @@ static void on_answer(void *user, const struct fetch_answer *answer) {
     } else if (is_silence(answer) && ++r->silent < RECOVER_SILENT) {
         pause_before(r, r->turn);
     } else {
-        finish(r, RECOVER_FAILED, name_of(answer));
+        finish(r, RECOVER_FAILED, name_of(r, answer));
     }
 }
 

@@ -35,7 +35,8 @@ struct recover_request {
 struct recover_result {
     enum recover_state state;
     const char *reason;                /* "credentials_rejected", "basic_only", "locked_out",
-                                          "no_password_known", or of phone_exchange */
+                                          "no_password_known", "login_unknown", or of
+                                          phone_exchange */
     struct way_account login;          /* with RECOVER_KNOWN; slices of configuration or vault */
     struct way_account service;        /* .user empty: none, not looked at, or not taken */
     bool on_candidate[PHONE_ACCOUNTS]; /* the account was taken with the vault's candidate */

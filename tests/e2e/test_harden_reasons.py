@@ -180,6 +180,21 @@ def test_rotation_needs_a_vault(new_phone, new_site):  # noqa: F811
     assert "not_in_the_vault (its passwords are not kept in the vault)" in text
 
 
+@pytest.mark.parametrize("challenge", ["Negotiate", 'Digest realm="r", nonce="n", qop="auth-int"'])
+def test_a_login_that_nobody_speaks(new_phone, new_site, challenge):  # noqa: F811
+    """There is a password: what is missing is a way to show it."""
+    phone = new_phone("--http-port", "0", challenge=challenge)
+    site = new_site({"101": phone}, entry={"login": {"user": "gate", "password_file": "pw"},
+                                           "admin_login": None})
+    site.gate._secret("pw", phone.password + "\n")
+    status, said = site.harden("--apply", "101")
+    assert status == 1
+    says(site, said, "101", "login_unknown")
+    assert phone.password not in json.dumps(said) + site.gate.log_text()
+    for r in phone.counters()["last"]:
+        assert "authorization" not in [n.lower() for n, _ in r["headers"]]
+
+
 # --- when the phone has been told --------------------------------------------------------------
 
 TOLD = {
