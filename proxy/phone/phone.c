@@ -107,6 +107,7 @@ static void init_account(struct phone_account *account, const struct config_acco
                                                         : CANDIDATE_NONE;
     account->candidate_told = true;
     atomic_init(&account->on_candidate, only);
+    atomic_init(&account->turn, 0);
 }
 
 struct phone *phone_new(const struct config_phone *cfg, size_t queue_max, char *error,
@@ -311,8 +312,10 @@ static bool is_stopped(const struct phone_account *account, uint64_t now_ms) {
     return account->state == LOGIN_BROKEN && now_ms < account->retry_ms;
 }
 
-struct str phone_password(const struct phone *phone, enum phone_account_kind kind) {
+struct str phone_password(const struct phone *phone, enum phone_account_kind kind, unsigned *turn) {
     const struct phone_account *account = &phone->accounts[kind];
+    /* Before the password: where it changes in between, what comes of it is passed over. */
+    if (turn != NULL) *turn = atomic_load(&account->turn);
     return atomic_load(&account->on_candidate) ? account->candidate : account->password;
 }
 
@@ -361,11 +364,17 @@ static void turn(struct phone_account *account, enum phone_candidate state) {
     account->candidate_told = state == CANDIDATE_KEPT; /* of that there is no record */
 }
 
+/* Readers read the turn first and then which one it is: the turn changes last. */
+static void send_candidate(struct phone_account *account, bool candidate) {
+    atomic_store(&account->on_candidate, candidate);
+    atomic_fetch_add(&account->turn, 1);
+}
+
 /* The other one's turn comes, after a pause. */
 static void turn_over(struct phone_account *account, enum phone_candidate state,
                       uint64_t retry_ms) {
     turn(account, state);
-    atomic_store(&account->on_candidate, state == CANDIDATE_NEXT);
+    send_candidate(account, state == CANDIDATE_NEXT);
     account->state = LOGIN_BROKEN;
     account->retry_ms = retry_ms;
     account->has_spare = false;
@@ -375,7 +384,7 @@ static void note_rejection(struct phone_account *account, uint64_t now_ms) {
     /* Neither is right: what is tried later, once in a while, is the one that was in force last. */
     if (account->candidate_state == CANDIDATE_NEXT || account->candidate_state == CANDIDATE_LOST) {
         turn(account, CANDIDATE_REFUSED);
-        if (account->password.len > 0) atomic_store(&account->on_candidate, false);
+        if (account->password.len > 0) send_candidate(account, false);
     }
     uint64_t pause = PHONE_BREAKER_MS;
     for (unsigned i = 0; i < account->rejections && pause < PHONE_BREAKER_MAX_MS; i++) pause *= 2;
@@ -385,11 +394,10 @@ static void note_rejection(struct phone_account *account, uint64_t now_ms) {
     account->has_spare = false;
 }
 
-bool phone_login_end(struct phone *phone, enum phone_account_kind kind, enum login_outcome outcome,
-                     uint64_t now_ms) {
-    struct phone_account *account = &phone->accounts[kind];
+/* True when this opened the breaker. */
+static bool note_outcome(const struct phone *phone, struct phone_account *account,
+                         enum login_outcome outcome, uint64_t now_ms) {
     bool opened = false;
-    pthread_mutex_lock(&phone->lock);
     switch (outcome) {
     case LOGIN_ACCEPTED:
         account->state = LOGIN_PROVEN;
@@ -410,6 +418,16 @@ bool phone_login_end(struct phone *phone, enum phone_account_kind kind, enum log
         if (account->state == LOGIN_TRYING) account->state = LOGIN_UNKNOWN;
         break;
     }
+    return opened;
+}
+
+bool phone_login_end(struct phone *phone, enum phone_account_kind kind, unsigned turn,
+                     enum login_outcome outcome, uint64_t now_ms) {
+    struct phone_account *account = &phone->accounts[kind];
+    bool opened = false;
+    pthread_mutex_lock(&phone->lock);
+    /* Whoever changed the turn ended the trial as well: a late answer ends nobody else's. */
+    if (turn == atomic_load(&account->turn)) opened = note_outcome(phone, account, outcome, now_ms);
     while (account->state != LOGIN_TRYING && account->waiting != NULL) {
         struct phone_waiter *next = account->waiting;
         account->waiting = next->next;

@@ -75,6 +75,7 @@ struct phone_account {
     struct str user, password; /* owned; an empty password is none: nothing is sent */
     struct str candidate;      /* owned; of the vault: the phone has this or the other */
     atomic_bool on_candidate;  /* it is the one that is sent */
+    atomic_uint turn;          /* rises whenever the other one's turn comes */
     enum phone_candidate candidate_state;
     bool candidate_told; /* of this state somebody made a record */
     enum login_state state;
@@ -187,8 +188,9 @@ enum login_verdict {
 /* May this exchange send the account's password? */
 MUST_USE enum login_verdict phone_login_begin(struct phone *phone, enum phone_account_kind kind,
                                               struct phone_waiter *waiter, uint64_t now_ms);
-/* What is sent for this account now; empty: there is none. */
-struct str phone_password(const struct phone *phone, enum phone_account_kind kind);
+/* What is sent for this account now; empty: there is none. *turn (NULL: not wanted): whose turn it
+ * is, for phone_login_end. */
+struct str phone_password(const struct phone *phone, enum phone_account_kind kind, unsigned *turn);
 /* Its candidate's state, once for each change from CANDIDATE_NEXT on; else false. */
 bool phone_candidate_news(struct phone *phone, enum phone_account_kind kind,
                           enum phone_candidate *state);
@@ -196,14 +198,15 @@ bool phone_candidate_news(struct phone *phone, enum phone_account_kind kind,
 bool phone_login_stopped(struct phone *phone, enum phone_account_kind kind, uint64_t now_ms);
 
 enum login_outcome { LOGIN_ACCEPTED, LOGIN_REJECTED, LOGIN_NO_ANSWER };
-/* What came of it. True when this opened the breaker.
+/* What came of it. True when this opened the breaker. An answer to a password whose turn is over
+ * says nothing of the one that is sent now: it is passed over.
  *
  * Where the vault has a candidate, a first rejection opens the breaker for candidate_after_ms only;
  * then one request tries the candidate. With it the phone has seen two wrong passwords at most, and
  * it locks at more than three. A candidate that was taken and then is rejected is one that the
  * phone had not saved before it restarted: after the same pause the password in force is tried. */
-bool phone_login_end(struct phone *phone, enum phone_account_kind kind, enum login_outcome outcome,
-                     uint64_t now_ms);
+bool phone_login_end(struct phone *phone, enum phone_account_kind kind, unsigned turn,
+                     enum login_outcome outcome, uint64_t now_ms);
 bool phone_login_leave(struct phone *phone, enum phone_account_kind kind,
                        struct phone_waiter *waiter);
 

@@ -11,6 +11,11 @@ struct phone_login_memory *px_memory(struct phone_exchange *px) {
     return &px->conn->logins[px->request.account];
 }
 
+void px_begin_trial(struct phone_exchange *px) {
+    px->trial = true;
+    (void)phone_password(px->phone, px->request.account, &px->turn);
+}
+
 void px_set_deadline(struct phone_exchange *px, uint64_t after_ms) {
     px->timed.deadline_ms = px_form_deadline(px, worker_now(px->worker) + after_ms);
 }
@@ -59,7 +64,7 @@ void px_finish(struct phone_exchange *px, bool keep_conn) {
     bool cuts = cuts_answer(px, keep_conn);
     px_release_conn(px, keep_conn);
     if (px->trial) {
-        bool opened = phone_login_end(px->phone, px->request.account, px_form_outcome(px),
+        bool opened = phone_login_end(px->phone, px->request.account, px->turn, px_form_outcome(px),
                                       worker_epoch_ms(px->worker));
         if (opened) px_log_rejected(px, "no_answer");
         px_tell_candidate(px);
@@ -272,7 +277,7 @@ struct phone_exchange *phone_exchange_new(struct worker *w, struct phone *phone,
 /* An account without a password: nothing is sent, not even an empty one. */
 static bool lacks_password(const struct phone_exchange *px) {
     return px->phone->accounts[px->request.account].user.len > 0 &&
-           phone_password(px->phone, px->request.account).len == 0;
+           phone_password(px->phone, px->request.account, NULL).len == 0;
 }
 
 void phone_exchange_start(struct phone_exchange *px) {

@@ -69,7 +69,7 @@ void px_tell_candidate(struct phone_exchange *px) {
 }
 
 void px_rejected(struct phone_exchange *px, const char *why) {
-    bool opened = phone_login_end(px->phone, px->request.account, LOGIN_REJECTED,
+    bool opened = phone_login_end(px->phone, px->request.account, px->turn, LOGIN_REJECTED,
                                   worker_epoch_ms(px->worker));
     px->trial = false;
     if (opened) px_log_rejected(px, why);
@@ -111,23 +111,33 @@ static void on_challenge(struct phone_exchange *px, const struct response_view *
         px->state = PX_DISCARD;
 }
 
+/* Where the phone proves itself it must have used our password: one that took another one's, or
+ * any, is not the phone. */
+static bool phone_proves_itself(struct phone_exchange *px, const struct response_view *res) {
+    struct phone_login_memory *login = px_memory(px);
+    struct str uri = px->attempt == ATTEMPT_PROBE ? STR("/") : px->request.target;
+    for (size_t i = 0; i < res->header_count; i++) {
+        if (!str_equal_icase(res->headers[i].name, STR("Authentication-Info"))) continue;
+        if (!phone_auth_info(&login->challenge, px->worker->hasher, uri, res->headers[i].value))
+            return false;
+    }
+    return true;
+}
+
 /* Any answer but 401 to a request that carried credentials shows that they were taken. */
 static bool login_accepted(struct phone_exchange *px, const struct response_view *res) {
     struct phone_login_memory *login = px_memory(px);
     if (login->open) return true;
-    phone_login_end(px->phone, px->request.account, LOGIN_ACCEPTED, worker_epoch_ms(px->worker));
-    px_tell_candidate(px);
-    px->trial = false;
-    login->inherited = false;
-    for (size_t i = 0; i < res->header_count; i++) {
-        if (!str_equal_icase(res->headers[i].name, STR("Authentication-Info"))) continue;
-        struct str uri = px->attempt == ATTEMPT_PROBE ? STR("/") : px->request.target;
-        if (phone_auth_info(&login->challenge, px->worker->hasher, uri, res->headers[i].value))
-            continue;
+    if (!phone_proves_itself(px, res)) {
         log_event(LOG_ERROR, "phone.rspauth_wrong", "phone=" STR_FMT, STR_ARG(px->phone->id));
         px_fail(px, "phone_rspauth_wrong");
         return false;
     }
+    phone_login_end(px->phone, px->request.account, px->turn, LOGIN_ACCEPTED,
+                    worker_epoch_ms(px->worker));
+    px_tell_candidate(px);
+    px->trial = false;
+    login->inherited = false;
     return true;
 }
 

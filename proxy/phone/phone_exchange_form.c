@@ -116,10 +116,10 @@ void px_form_put_cookies(const struct phone_exchange *px, struct outbuf *out) {
     outbuf_put(out, STR("\r\n"));
 }
 
-static struct phone_form_account account_of(const struct phone_exchange *px) {
+static struct phone_form_account account_of(struct phone_exchange *px) {
     const struct phone_account *account = &px->phone->accounts[px->request.account];
     return (struct phone_form_account){px->worker->hasher, account->user,
-                                       phone_password(px->phone, px->request.account)};
+                                       phone_password(px->phone, px->request.account, &px->turn)};
 }
 
 /* ---- sending ---- */
@@ -185,7 +185,7 @@ static void send_step(struct phone_exchange *px) {
 
 static void begin_login(struct phone_exchange *px) {
     struct px_form *f = px->form;
-    px->trial = true;
+    px_begin_trial(px);
     f->stage = FORM_STEPS;
     f->step = 0;
     f->deadline_ms = worker_now(px->worker) + PHONE_FORM_LOGIN_MS;
@@ -311,7 +311,7 @@ static void on_known(struct phone_exchange *px, const struct response_view *res)
     if (f->stage == FORM_PROVE) {
         (void)phone_form_cookies(px->phone->form, res->headers, res->header_count, &f->run.jar);
         f->session.jar = f->run.jar;
-        phone_session_put(px->phone, px->request.account, &f->session, now);
+        phone_session_put(px->phone, px->request.account, px->turn, &f->session, now);
         px_tell_candidate(px);
         bytes_wipe(&f->run, sizeof(f->run));
         f->stage = FORM_USE;

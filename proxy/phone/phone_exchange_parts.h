@@ -48,6 +48,7 @@ struct phone_exchange {
     enum px_state state;
     enum px_attempt attempt;
     bool has_slot;
+    unsigned turn;        /* of the password that was sent: phone_password */
     bool trial;           /* everybody waits for what comes of our login */
     bool retried;         /* the one retry with a fresh nonce was made */
     bool reconnected;     /* the one retry on a dead connection was made */
@@ -73,6 +74,8 @@ void px_send_attempt(struct phone_exchange *px, enum px_attempt what);
 void px_next_attempt(struct phone_exchange *px);
 /* The answer is the owner's. */
 void px_give_head(struct phone_exchange *px, const struct response_view *res);
+/* Everybody waits for what comes of our login from now on, whether a password is sent or not. */
+void px_begin_trial(struct phone_exchange *px);
 /* Once for each time that a breaker opens: a record, and a line in the log. */
 void px_log_rejected(const struct phone_exchange *px, const char *why);
 /* What has become of the vault's candidate since last time goes into the records. */

@@ -27,8 +27,8 @@ static bool write_authorization(struct phone_exchange *px, struct str method, st
     uint8_t random[16];
     worker_random(px->worker, random, sizeof(random));
     return phone_auth_answer(&login->challenge, px->worker->hasher, account->user,
-                             phone_password(px->phone, px->request.account), method, target, random,
-                             out);
+                             phone_password(px->phone, px->request.account, &px->turn), method,
+                             target, random, out);
 }
 
 /* NULL, or why it cannot be sent. */
@@ -102,7 +102,7 @@ static void attempt_with_login(struct phone_exchange *px) {
         px_set_deadline(px, px->timeouts.queue_ms);
         return;
     case LOGIN_TRIAL:
-        px->trial = true;
+        px_begin_trial(px);
         break;
     case LOGIN_GO:
         break;

@@ -33,7 +33,7 @@ enum login_verdict phone_session_begin(struct phone *phone, enum phone_account_k
     }
 }
 
-void phone_session_put(struct phone *phone, enum phone_account_kind kind,
+void phone_session_put(struct phone *phone, enum phone_account_kind kind, unsigned turn,
                        struct phone_session *session, uint64_t now_ms) {
     struct phone_account *account = &phone->accounts[kind];
     struct phone_session *fresh = malloc(sizeof(*fresh));
@@ -46,7 +46,7 @@ void phone_session_put(struct phone *phone, enum phone_account_kind kind,
     account->session = fresh;
     account->unanswered = 0;
     pthread_mutex_unlock(&phone->lock);
-    (void)phone_login_end(phone, kind, LOGIN_ACCEPTED, now_ms);
+    (void)phone_login_end(phone, kind, turn, LOGIN_ACCEPTED, now_ms);
 }
 
 void phone_session_seen(struct phone *phone, enum phone_account_kind kind, uint64_t id,

@@ -27,8 +27,8 @@ struct phone_session {
 MUST_USE enum login_verdict phone_session_begin(struct phone *phone, enum phone_account_kind kind,
                                                 struct phone_waiter *waiter, uint64_t now_ms,
                                                 struct phone_session *copy);
-/* A login is through and proven: whoever waits goes on with it. */
-void phone_session_put(struct phone *phone, enum phone_account_kind kind,
+/* A login with the password of `turn` is through and proven: whoever waits goes on with it. */
+void phone_session_put(struct phone *phone, enum phone_account_kind kind, unsigned turn,
                        struct phone_session *session, uint64_t now_ms);
 /* An answer knew the session, and may have set cookies. */
 void phone_session_seen(struct phone *phone, enum phone_account_kind kind, uint64_t id,

@@ -230,6 +230,22 @@ def test_a_candidate_that_the_phone_had_not_saved(vaulted, sign_in):
         "candidate_taken"]
 
 
+def test_a_candidate_is_not_taken_by_what_proves_another_password(vaulted, sign_in):
+    """Whoever says yes to anything is not the phone: C09."""
+    gate, phone = vaulted(OTHER, RIGHT)
+    gate.start()
+    session = sign_in(gate, "bob")
+    assert session.get(PAGE).status == 502
+    phone.switch(auth_info="wrong")
+    wait_for(lambda: session.get(PAGE).status and gate.records()[-1].get("reason") ==
+             "phone_rspauth_wrong", 5, "the candidate")
+    assert [r["reason"] for r in events(gate, "phone_candidate")] == ["password_rejected"]
+    phone.switch(auth_info="on")
+    assert session.get(PAGE).status == 200
+    assert events(gate, "phone_candidate")[-1]["reason"] == "candidate_taken"
+    assert phone.counters()["failed_logins"] == 1
+
+
 def test_the_password_in_force_needs_no_candidate(vaulted, sign_in):
     gate, phone = vaulted(RIGHT, OTHER)     # harden was cut before the phone was told
     gate.start()
