@@ -227,8 +227,7 @@ static bool fits_challenge(const struct digest_settings *digest, const struct an
                            struct authn_result *result) {
     if (!str_equal(value_of(a, FIELD_REALM), digest->realm))
         return challenge(result, AUTHN_REASON_REALM_MISMATCH);
-    struct str opaque = value_of(a, FIELD_OPAQUE);
-    if (opaque.len > 0 && !str_equal(opaque, digest->opaque))
+    if (a->fields[FIELD_OPAQUE] != NULL && !str_equal(value_of(a, FIELD_OPAQUE), digest->opaque))
         return challenge(result, AUTHN_REASON_OPAQUE_MISMATCH);
     if (!is_offered(digest, a->algorithm))
         return challenge(result, AUTHN_REASON_ALGORITHM_NOT_OFFERED);

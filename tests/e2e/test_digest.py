@@ -235,7 +235,7 @@ def test_V15_another_opaque_is_refused(site, client):
     digest = challenged(site, client)
     ours = digest.challenge.fields["opaque"]
     assert len(ours) == 16
-    for opaque in ("0" * 16, ours[:-1], ours + "0"):
+    for opaque in ("0" * 16, ours[:-1], ours + "0", ""):
         answer = ask(client, "GET", PAGE, digest.header("GET", PAGE, opaque=opaque))
         assert answer.status == 401
         assert not any("stale" in line for line in answer.all("www-authenticate"))
