@@ -1,8 +1,10 @@
 /* phonegate harden --provisioned: phones have fetched their settings; what they proved is in force.
  *
- * A phone takes its file as a whole or not at all. So once it takes the login of its file, the
- * values that no login can prove (the administrator's password, the PIN) are its own as well. They
- * are promoted only where the vault has none in force. Nothing that a phone may still have is ever
+ * A phone takes its file as a whole or not at all. So once it takes a login that is new in its
+ * file, the values that no login can prove (the administrator's password, the PIN) are its own as
+ * well. They are promoted only where the vault has none in force. A login that was in force before
+ * proves nothing, and where one of the new ones is not taken the phone lacks the whole file.
+ * Nothing that a phone may still have is ever
  * forgotten here: it may take a password because a run of --apply was cut before it saved that, so
  * the value that was in force stays in the vault, under the setting's name with ".before". */
 #include <stdio.h>
@@ -51,21 +53,36 @@ static bool keep_before(struct run *run, const struct secrets *secrets, struct s
                      value);
 }
 
-static bool is_proven(const struct recover_result *result, struct str setting) {
-    if (str_equal(setting, STR("http_pass"))) return result->on_candidate[ACCOUNT_LOGIN];
-    return str_equal(setting, STR("service_mode_password")) && result->on_candidate[ACCOUNT_ADMIN];
+static const struct str logins[PHONE_ACCOUNTS] = {
+    [ACCOUNT_LOGIN] = {"http_pass", 9}, [ACCOUNT_ADMIN] = {"service_mode_password", 21}};
+
+static bool is_login(struct str setting) {
+    return str_equal(setting, logins[ACCOUNT_LOGIN]) || str_equal(setting, logins[ACCOUNT_ADMIN]);
 }
 
-/* What the phone took, and what only the file could have brought. False: the vault could not be
- * written. */
+static bool is_proven(const struct recover_result *result, struct str setting) {
+    for (size_t i = 0; i < PHONE_ACCOUNTS; i++)
+        if (str_equal(setting, logins[i])) return result->on_candidate[i];
+    return false;
+}
+
+/* A new value of which no login can tell. */
+static bool is_unproven(const struct secrets *secrets, struct str setting) {
+    return !is_login(setting) && secrets_has(secrets, setting, VAULT_CANDIDATE) &&
+           !secrets_has(secrets, setting, VAULT_CURRENT);
+}
+
+/* What the phone took and, with `whole`, what only the file could have brought. False: the vault
+ * could not be written. */
 static bool promote(struct run *run, const struct secrets *secrets,
-                    const struct recover_result *result) {
+                    const struct recover_result *result, bool whole) {
     bool changed = false;
     char error[256];
     for (const char *const *name = secrets_settings; *name != NULL; name++) {
         struct str setting = str_of(*name);
         bool has = secrets_has(secrets, setting, VAULT_CURRENT);
-        if (has && !(is_proven(result, setting) && keep_before(run, secrets, setting))) continue;
+        bool proven = is_proven(result, setting) || (whole && is_unproven(secrets, setting));
+        if (!proven || (has && !keep_before(run, secrets, setting))) continue;
         changed |= secrets_promote(secrets, setting);
     }
     if (!changed) return true;
@@ -76,22 +93,39 @@ static bool promote(struct run *run, const struct secrets *secrets,
     return false;
 }
 
-/* NULL: it has its file. */
-static const char *judge(struct run *run, size_t phone, const struct recover_result *result) {
+/* NULL: it has its file, or (*nothing) there is nothing new that it could have. */
+static const char *judge(struct run *run, size_t phone, const struct recover_result *result,
+                         bool *nothing) {
     const struct secrets secrets = {&run->h->config->phones[phone], run->vault};
+    bool proven = false, refused[PHONE_ACCOUNTS], unproven = false;
     if (result->state == RECOVER_OPEN) return "asks_for_no_login";
     if (result->state != RECOVER_KNOWN) return result->reason;
-    if (!result->on_candidate[ACCOUNT_LOGIN] &&
-        secrets_has(&secrets, STR("http_pass"), VAULT_CANDIDATE))
-        return "old_password_still";
-    return promote(run, &secrets, result) ? NULL : "vault_not_written";
+    for (size_t i = 0; i < PHONE_ACCOUNTS; i++) {
+        proven |= result->on_candidate[i];
+        refused[i] = !result->on_candidate[i] && secrets_has(&secrets, logins[i], VAULT_CANDIDATE);
+    }
+    for (const char *const *name = secrets_settings; *name != NULL; name++)
+        unproven |= is_unproven(&secrets, str_of(*name));
+    if (refused[ACCOUNT_LOGIN]) return "old_password_still";
+    if (!promote(run, &secrets, result, proven && !refused[ACCOUNT_ADMIN]))
+        return "vault_not_written";
+    if (refused[ACCOUNT_ADMIN]) return "service_password_not_taken";
+    *nothing = !proven && !unproven;
+    return proven || *nothing ? NULL : "not_proven";
+}
+
+/* In the report. */
+static const char *words_for(const char *reason, bool nothing) {
+    if (reason != NULL) return reason;
+    return nothing ? "nothing new was to be proven" : "has its settings";
 }
 
 static void on_done(void *user, const struct recover_result *result) {
     struct job *job = user;
     struct run *run = job->run;
     struct str id = run->h->config->policy.phones[job->phone].id;
-    const char *reason = judge(run, job->phone, result);
+    bool nothing = false;
+    const char *reason = judge(run, job->phone, result, &nothing);
     const struct event event = {.event = "phone_provisioning_checked",
                                 .outcome = reason == NULL ? "allowed" : "failed",
                                 .reason = reason,
@@ -100,7 +134,7 @@ static void on_done(void *user, const struct recover_result *result) {
     event_write(run->solo.shared.log, &event);
     run->good += reason == NULL;
     cmd_print(stdout, id);
-    printf(": %s\n", reason == NULL ? "has its settings" : reason);
+    printf(": %s\n", words_for(reason, nothing));
     start_next(run);
 }
 
@@ -129,7 +163,7 @@ static int run_all(struct run *run) {
     solo_run(&run->solo);
     solo_close(&run->solo);
     free(run->jobs);
-    printf("%zu phone(s), %zu with their settings\n", h->phone_count, run->good);
+    printf("%zu phone(s), %zu without anything left to prove\n", h->phone_count, run->good);
     if (run->changed && control_tell(h->config->state_dir, "reload") != CONTROL_TOLD)
         fputs("phonegate harden: no running gate was told what is in force now\n", stderr);
     return run->good == h->phone_count ? CMD_FINE : CMD_NO;

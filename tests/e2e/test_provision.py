@@ -354,8 +354,10 @@ def test_from_the_factory_to_all_four_steps(new_gate, new_phone, authority, sign
     assert run(gate, "secret", "list").stdout.count("\tcandidate") == 4
     done = run(gate, "harden", "--provisioned", "--all")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert done.stdout == "101: has its settings\n1 phone(s), 1 with their settings\n"
+    assert done.stdout == "101: has its settings\n1 phone(s), 1 without anything left to prove\n"
     assert run(gate, "secret", "list").stdout.count("\tcurrent") == 4
+    done = run(gate, "harden", "--provisioned", "--all")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "101: nothing new was to be proven")
     done = run(gate, "harden", "--plan")
     assert done.returncode == 0 and "101: nothing to change" in done.stdout
     page = sign_in(gate, "alice", host="101.phones.localhost").get("/")
@@ -389,6 +391,48 @@ def test_a_phone_that_did_not_fetch_keeps_its_passwords(new_gate, new_phone, aut
     new = run(gate, "secret", "show", "101", "http_pass").stdout.strip()
     assert new != old and new == phone.settings()["http_pass"]
     gate.secrets.append(new)
+
+
+def candidate(gate, setting):
+    done = subprocess.run([gate_module.program(), "secret", "set", "-c", str(gate.file), "101",
+                           setting, "--candidate", "--generate"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def fetched(new_gate, new_phone, authority):
+    gate, phone = fleet(new_gate, new_phone, authority)
+    assert run(gate, "secret", "init").returncode == 0
+    assert provision(gate).returncode == 0
+    gate.start()
+    point_at(phone, gate)
+    assert phone.pull()["ok"]
+    return gate
+
+
+def test_a_login_that_was_in_force_before_proves_nothing(new_gate, new_phone, authority):
+    """The PIN is new, the logins are not: whether the phone has fetched it nobody can tell."""
+    gate = fetched(new_gate, new_phone, authority)
+    assert run(gate, "harden", "--provisioned", "101").returncode == 0
+    assert run(gate, "secret", "drop", "101", "keyboard_lock_pw").returncode == 0
+    candidate(gate, "keyboard_lock_pw")
+    done = run(gate, "harden", "--provisioned", "101")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "101: not_proven")
+    assert "keyboard_lock_pw\tcandidate" in run(gate, "secret", "list", "101").stdout
+
+
+def test_a_service_password_that_is_refused_is_not_promoted(new_gate, new_phone, authority):
+    """The phone has fetched its file, and the service account was made anew after that."""
+    gate = fetched(new_gate, new_phone, authority)
+    drop = ("secret", "drop", "101", "service_mode_password", "--candidate")
+    assert run(gate, *drop).returncode == 0
+    candidate(gate, "service_mode_password")
+    done = run(gate, "harden", "--provisioned", "101")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "101: service_password_not_taken")
+    kept = run(gate, "secret", "list", "101").stdout
+    assert "http_pass\tcurrent" in kept and "http_pass\tcandidate" not in kept   # that is proven
+    for setting in ("service_mode_password", "admin_mode_password", "keyboard_lock_pw"):
+        assert setting + "\tcandidate" in kept and setting + "\tcurrent" not in kept
 
 
 def test_the_same_file_a_second_time(new_gate, new_phone, authority):
