@@ -199,7 +199,7 @@ static void on_read(uv_stream_t *tcp, ssize_t got, const uv_buf_t *buf) {
     struct stream *s = tcp->data;
     if (got == 0) return;
     if (got < 0) {
-        end(s, got == UV_EOF ? STREAM_END_EOF : STREAM_END_RESET);
+        end(s, got == UV_EOF && !s->broken ? STREAM_END_EOF : STREAM_END_RESET);
         return;
     }
     stream_feed(s, (struct str){buf->base, (size_t)got});
@@ -347,20 +347,36 @@ static unsigned gather(struct io_buf *first, uv_buf_t bufs[WRITE_BUFS_MAX], stru
     return count;
 }
 
+static void drop_unsent(struct stream *s) {
+    give_list(s->io, s->out_first);
+    s->out_first = s->out_last = NULL;
+    s->unsent = 0;
+}
+
+/* What the peer said before it hung up on us is still there to be read, and its end after it: an
+ * answer that came before our request was through (413), from a phone that reads no further. */
+static void write_failed(struct stream *s, int error) {
+    if (s->state == STREAM_FINISHING) {
+        stream_close(s);
+        return;
+    }
+    s->broken = (error == UV_ECONNRESET || error == UV_EPIPE) && s->reading && !s->paused;
+    if (s->broken)
+        drop_unsent(s);
+    else
+        end(s, STREAM_END_RESET);
+}
+
 static void on_written(uv_write_t *req, int status) {
     struct stream *s = req->handle->data;
     s->writing = false;
     give_list(s->io, s->flight);
     s->flight = NULL;
     if (s->state == STREAM_CLOSED) return;
-    if (status != 0) {
-        if (s->state == STREAM_FINISHING)
-            stream_close(s);
-        else
-            end(s, STREAM_END_RESET);
-        return;
-    }
-    stream_flush(s);
+    if (status != 0)
+        write_failed(s, status);
+    else
+        stream_flush(s);
 }
 
 /* The kernel's buffer is full: libuv sends the rest when it can. */
@@ -392,16 +408,10 @@ static void flush_done(struct stream *s) {
     }
 }
 
-static void write_failed(struct stream *s) {
-    if (s->state == STREAM_FINISHING)
-        stream_close(s);
-    else
-        end(s, STREAM_END_RESET);
-}
-
 void stream_flush(struct stream *s) {
     soon_remove(s);
     if (s->state == STREAM_CLOSED) return;
+    if (s->broken) drop_unsent(s);
     /* Whoever paused because we were full is told once there is room, even if all of it leaves
      * right now. */
     if (stream_is_full(s)) s->was_full = true;
@@ -412,7 +422,7 @@ void stream_flush(struct stream *s) {
         unsigned count = gather(s->out_first, bufs, &last, &total);
         int sent = uv_try_write((uv_stream_t *)&s->tcp, bufs, count);
         if (sent < 0 && sent != UV_EAGAIN) {
-            write_failed(s);
+            write_failed(s, sent);
             return;
         }
         if (sent > 0) drop_sent(s, (size_t)sent);

@@ -85,6 +85,7 @@ struct stream {
     unsigned writes;      /* since stream_cool */
     bool warm;            /* TLS keeps its buffers from record to record */
     bool stirred;         /* octets came or went since stream_cool_if_quiet was asked */
+    bool broken;          /* a write failed: nothing is sent any more, the end is read */
     unsigned closes_left; /* handles whose close callback has not come */
     struct io_buf *out_first, *out_last; /* not yet given to the kernel */
     struct io_buf *flight;               /* belongs to the uv_write under way */
