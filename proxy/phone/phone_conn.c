@@ -154,7 +154,9 @@ static void on_head(struct phone_conn *c, struct str head, struct str rest) {
         c->state = PHONE_CONN_BODY;
         c->body = view.body;
         c->left = view.content_length;
-        c->reusable = view.keep_alive && !is_surplus_phone(c);
+        /* A challenge may hold on its own connection only, and what follows is the same person's.
+         */
+        c->reusable = view.keep_alive && (view.status == 401 || !is_surplus_phone(c));
         c->polite = !c->reusable;
         chunked_init(&c->chunked);
         c->ops->head(c->user, &view);
@@ -256,6 +258,12 @@ static const char *handshake_reason(struct phone_conn *c) {
     return "phone_certificate_untrusted";
 }
 
+/* Nothing of an answer has come. */
+static const char *silent_reason(enum stream_end why) {
+    if (why == STREAM_END_TLS) return "phone_tls_failed";
+    return why == STREAM_END_RESET ? "phone_reset" : "phone_closed";
+}
+
 static void on_end(struct stream *s, enum stream_end why) {
     struct phone_conn *c = of(s);
     switch (c->state) {
@@ -272,7 +280,7 @@ static void on_end(struct stream *s, enum stream_end why) {
         if (c->got_octets)
             pc_fail(c, "phone_incomplete_head");
         else
-            pc_fail(c, why == STREAM_END_RESET ? "phone_reset" : "phone_closed");
+            pc_fail(c, silent_reason(why));
         return;
     case PHONE_CONN_BODY: {
         /* Without a length only close_notify tells the end from a cut (H14). */
@@ -372,6 +380,7 @@ void phone_conn_send(struct phone_conn *c, struct str head, struct str body, boo
     c->state = PHONE_CONN_HEAD;
     c->head_request = head_request;
     c->got_octets = false;
+    c->sent_body = body.len > 0;
     c->interim = 0;
     http_scan_init(&c->scan);
     stream_write(&c->stream, head);
@@ -380,6 +389,7 @@ void phone_conn_send(struct phone_conn *c, struct str head, struct str body, boo
 }
 
 void phone_conn_send_more(struct phone_conn *c, struct str data) {
+    c->sent_body = true;
     if (data.len > 0) stream_write(&c->stream, data);
 }
 

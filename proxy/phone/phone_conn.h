@@ -67,6 +67,7 @@ struct phone_conn {
     bool finished;   /* the answer is complete; told at the end of the read, so that surplus octets
                         are seen first */
     bool got_octets; /* of the answer under way */
+    bool sent_body;  /* the request under way has one */
     bool polite; /* its nonces may outlive it: the phone announced the close, or we close a sound
                     connection */
     uint64_t idle_since_ms, idle_until_ms;

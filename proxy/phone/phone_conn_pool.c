@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "proxy/phone/phone_conn_parts.h"
@@ -67,11 +69,20 @@ void phone_conn_close_idle(struct worker *w, struct phone *phone) {
     }
 }
 
+/* After an early answer the end of our request may not have left yet, or not be taken by the phone:
+ * what it will do with it nobody knows. */
+static bool request_is_taken(const struct phone_conn *c) {
+    uv_os_fd_t fd;
+    int queued = 0;
+    if (stream_unsent(&c->stream) > 0) return false;
+    if (!c->sent_body) return true;
+    return uv_fileno((const uv_handle_t *)&c->stream.tcp, &fd) == 0 &&
+           ioctl(fd, SIOCOUTQ, &queued) == 0 && queued == 0;
+}
+
 void phone_conn_give(struct phone_conn *c) {
     bool kept = !c->worker->stopping && !atomic_load(&c->phone->retired);
-    /* After an early answer the end of our request may not have left yet. */
-    bool whole = stream_unsent(&c->stream) == 0;
-    if (!c->reusable || !whole || c->state != PHONE_CONN_READY || !kept) {
+    if (!c->reusable || !request_is_taken(c) || c->state != PHONE_CONN_READY || !kept) {
         phone_conn_drop(c);
         return;
     }
