@@ -402,11 +402,13 @@ static bool note_outcome(const struct phone *phone, struct phone_account *accoun
     case LOGIN_ACCEPTED:
         account->state = LOGIN_PROVEN;
         account->rejections = 0;
+        account->unanswered = 0;
         if (account->candidate_state == CANDIDATE_NEXT) turn(account, CANDIDATE_TAKEN);
         if (account->candidate_state == CANDIDATE_LOST) turn(account, CANDIDATE_KEPT);
         break;
     case LOGIN_REJECTED:
         opened = !is_stopped(account, now_ms);
+        account->unanswered = 0;
         if (opened && account->candidate_state == CANDIDATE_KEPT)
             turn_over(account, CANDIDATE_NEXT, now_ms + phone->candidate_after_ms);
         else if (opened && account->candidate_state == CANDIDATE_TAKEN && account->password.len > 0)
@@ -443,25 +445,4 @@ bool phone_login_leave(struct phone *phone, enum phone_account_kind kind,
     bool left = list_remove(&phone->accounts[kind].waiting, waiter);
     pthread_mutex_unlock(&phone->lock);
     return left;
-}
-
-void phone_spare_put(struct phone *phone, enum phone_account_kind kind,
-                     const struct phone_challenge *challenge, uint64_t now_ms) {
-    struct phone_account *account = &phone->accounts[kind];
-    pthread_mutex_lock(&phone->lock);
-    account->spare = *challenge;
-    account->spare_ms = now_ms;
-    account->has_spare = account->state == LOGIN_PROVEN;
-    pthread_mutex_unlock(&phone->lock);
-}
-
-bool phone_spare_take(struct phone *phone, enum phone_account_kind kind,
-                      struct phone_challenge *challenge, uint64_t now_ms) {
-    struct phone_account *account = &phone->accounts[kind];
-    pthread_mutex_lock(&phone->lock);
-    bool fresh = account->has_spare && now_ms - account->spare_ms < PHONE_SPARE_NONCE_MS;
-    if (fresh) *challenge = account->spare;
-    account->has_spare = false;
-    pthread_mutex_unlock(&phone->lock);
-    return fresh;
 }

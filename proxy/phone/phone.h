@@ -81,13 +81,14 @@ struct phone_account {
     enum login_state state;
     unsigned rejections;
     uint64_t retry_ms; /* LOGIN_BROKEN: epoch ms from which one may try again */
+    bool nonces_die;   /* with their connection, as far as was seen: none is tried on another */
     bool has_spare;
     uint64_t spare_ms;
     struct phone_challenge spare;
     struct phone_waiter *waiting;  /* for the outcome of TRYING, in order */
     struct phone_session *session; /* of a form login: see phone_session.h */
     uint64_t sessions;             /* logins so far */
-    unsigned unanswered;           /* passwords sent to a form in a row, of which nothing came */
+    unsigned unanswered;           /* passwords sent in a row, of which nothing came */
 };
 
 /* By what a phone is known again, beside its address: another one means another phone, or another
@@ -215,5 +216,9 @@ void phone_spare_put(struct phone *phone, enum phone_account_kind kind,
                      const struct phone_challenge *challenge, uint64_t now_ms);
 bool phone_spare_take(struct phone *phone, enum phone_account_kind kind,
                       struct phone_challenge *challenge, uint64_t now_ms);
+/* The phone took our password for a wrong one because of a nonce from another connection, and took
+ * it with a nonce of this one: to some phones each such time is a failed login. */
+void phone_spare_refused(struct phone *phone, enum phone_account_kind kind);
+bool phone_spare_is_useless(struct phone *phone, enum phone_account_kind kind);
 
 #endif

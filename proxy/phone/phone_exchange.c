@@ -59,17 +59,29 @@ static bool cuts_answer(const struct phone_exchange *px, bool keep_conn) {
            (px->conn->state == PHONE_CONN_HEAD || px->conn->state == PHONE_CONN_BODY);
 }
 
+/* What is known of a password that was on its way when all ended. */
+static enum login_outcome outcome_of(const struct phone_exchange *px) {
+    bool counts = (px->trial || px->stale_again) && !px->worker->stopping;
+    if (counts && px->form != NULL) return px_form_outcome(px);
+    if (!counts || !px->password_sent) return LOGIN_NO_ANSWER;
+    return phone_session_unanswered(px->phone, px->request.account);
+}
+
+static void end_login(struct phone_exchange *px) {
+    enum login_outcome outcome = outcome_of(px);
+    if (!px->trial && outcome != LOGIN_REJECTED) return;
+    bool opened = phone_login_end(px->phone, px->request.account, px->turn, outcome,
+                                  worker_epoch_ms(px->worker));
+    px->trial = px->stale_again = false;
+    if (opened) px_log_rejected(px, "no_answer");
+    px_tell_candidate(px);
+}
+
 void px_finish(struct phone_exchange *px, bool keep_conn) {
     if (px->state == PX_OVER || px->state == PX_COOLING) return;
     bool cuts = cuts_answer(px, keep_conn);
     px_release_conn(px, keep_conn);
-    if (px->trial) {
-        bool opened = phone_login_end(px->phone, px->request.account, px->turn, px_form_outcome(px),
-                                      worker_epoch_ms(px->worker));
-        if (opened) px_log_rejected(px, "no_answer");
-        px_tell_candidate(px);
-    }
-    px->trial = false;
+    end_login(px);
     if (cuts) {
         px->state = PX_COOLING;
         px_set_deadline(px, PHONE_COOL_OFF_MS);
@@ -118,12 +130,15 @@ static void on_failed(void *user, const char *reason) {
     struct phone_exchange *px = user;
     struct phone_conn *c = px->conn;
     px->conn = NULL;
-    if (c->used && may_reconnect(px, reason)) {
+    if (c->used && may_reconnect(px, reason) &&
+        (px->form != NULL || outcome_of(px) != LOGIN_REJECTED)) {
         struct phone_login_memory login = c->logins[px->request.account];
         login.inherited = true;
         px->reconnected = true;
+        px->password_sent = false;
         px_connect(px, true);
-        if (px->state == PX_CONNECTING && login.known) *px_memory(px) = login;
+        bool useless = phone_spare_is_useless(px->phone, px->request.account);
+        if (px->state == PX_CONNECTING && login.known && !useless) *px_memory(px) = login;
         return;
     }
     /* Our place among those who wait for the login is still taken, or the call is on its way: go on
@@ -352,7 +367,8 @@ void phone_exchange_detach(struct phone_exchange *px) {
     case PX_LOGIN_PAGE:
     case PX_HOLD:
     case PX_ANSWER:
-        if (px->stream_left > 0 || px->worker->stopping) {
+        /* With a trial under way not an octet of the body has been sent. */
+        if ((px->stream_left > 0 && !px->trial) || px->worker->stopping) {
             px_finish(px, false);
             return;
         }

@@ -68,14 +68,28 @@ void px_tell_candidate(struct phone_exchange *px) {
               STR_ARG(px->phone->id), STR_ARG(account.value), news[state].reason);
 }
 
-void px_rejected(struct phone_exchange *px, const char *why) {
+static void stop_login(struct phone_exchange *px, const char *why) {
     bool opened = phone_login_end(px->phone, px->request.account, px->turn, LOGIN_REJECTED,
                                   worker_epoch_ms(px->worker));
     px->trial = false;
     if (opened) px_log_rejected(px, why);
     px_tell_candidate(px);
     px_memory(px)->known = false;
+}
+
+void px_rejected(struct phone_exchange *px, const char *why) {
+    stop_login(px, why);
     px_fail(px, "phone_credentials_rejected");
+}
+
+/* Said of a password that has never worked, it may mean anything. */
+static void on_always_stale(struct phone_exchange *px) {
+    if (px->trial) {
+        stop_login(px, "always_stale");
+    } else {
+        px->stale_again = true;
+    }
+    px_fail(px, "phone_always_stale");
 }
 
 /* A 401: keep its challenge for the next attempt, or stop. */
@@ -88,7 +102,7 @@ static void on_challenge(struct phone_exchange *px, const struct response_view *
     if (!naked && !(verdict == PHONE_AUTH_OK && may_retry(px, login, &fresh))) {
         /* Stale again and again is a fault of the phone's nonces, not of the password. */
         if (verdict == PHONE_AUTH_OK && fresh.stale)
-            px_fail(px, "phone_always_stale");
+            on_always_stale(px);
         else
             px_rejected(px, "401");
         return;
@@ -103,6 +117,8 @@ static void on_challenge(struct phone_exchange *px, const struct response_view *
         return;
     }
     bool sent_stream = px->attempt == ATTEMPT_REAL && px->request.stream_len > 0;
+    px->spare_refused = !naked && !fresh.stale;
+    px->password_sent = false;
     px->retried = px->retried || !naked;
     *login = (struct phone_login_memory){.known = true, .challenge = fresh};
     if (sent_stream)
@@ -128,6 +144,7 @@ static bool phone_proves_itself(struct phone_exchange *px, const struct response
 static bool login_accepted(struct phone_exchange *px, const struct response_view *res) {
     struct phone_login_memory *login = px_memory(px);
     if (login->open) return true;
+    px->password_sent = false;
     if (!phone_proves_itself(px, res)) {
         log_event(LOG_ERROR, "phone.rspauth_wrong", "phone=" STR_FMT, STR_ARG(px->phone->id));
         px_fail(px, "phone_rspauth_wrong");
@@ -138,6 +155,7 @@ static bool login_accepted(struct phone_exchange *px, const struct response_view
     px_tell_candidate(px);
     px->trial = false;
     login->inherited = false;
+    if (px->spare_refused) phone_spare_refused(px->phone, px->request.account);
     return true;
 }
 
@@ -166,6 +184,10 @@ void px_on_head(void *user, const struct response_view *res) {
     px->times.first_byte_ms = (int64_t)(worker_now(px->worker) - px->sent_ms);
     px->discarded = 0;
     if (px->owner != NULL) px_set_deadline(px, px->timeouts.stall_ms);
+    if (res->status == 407) { /* no proxy: whatever it means, it is nothing for a browser */
+        px_fail(px, "phone_proxy_challenge");
+        return;
+    }
     if (px->form != NULL) {
         px_form_on_head(px, res);
         return;

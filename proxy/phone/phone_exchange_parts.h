@@ -50,6 +50,9 @@ struct phone_exchange {
     bool has_slot;
     unsigned turn;        /* of the password that was sent: phone_password */
     bool trial;           /* everybody waits for what comes of our login */
+    bool password_sent;   /* and nobody has said yet what it is worth (not with a form) */
+    bool stale_again;     /* it was refused because of a nonce that was a moment old */
+    bool spare_refused;   /* it was refused with a nonce of another connection */
     bool retried;         /* the one retry with a fresh nonce was made */
     bool reconnected;     /* the one retry on a dead connection was made */
     bool nonce_shown;     /* a probe has shown that the nonce, or the session, lives */

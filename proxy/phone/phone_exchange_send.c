@@ -73,6 +73,7 @@ void px_send_attempt(struct phone_exchange *px, enum px_attempt what) {
     outbuf_put(&out, begin);
     body = str_part(body, begin.len, body.len);
     struct str head = outbuf_str(&out);
+    px->password_sent = px->form == NULL && !px_is_naked(what) && !px_memory(px)->open;
     phone_conn_send(px->conn, head, body, !probe && px->request.head_request);
     bytes_wipe(buf->data, px->form != NULL || out.len < 1024 ? out.len : 1024);
     io_give(&px->worker->io, buf);

@@ -44,7 +44,6 @@ void phone_session_put(struct phone *phone, enum phone_account_kind kind, unsign
     *fresh = *session;
     phone_session_free(account->session);
     account->session = fresh;
-    account->unanswered = 0;
     pthread_mutex_unlock(&phone->lock);
     (void)phone_login_end(phone, kind, turn, LOGIN_ACCEPTED, now_ms);
 }
@@ -81,7 +80,6 @@ enum login_outcome phone_session_unanswered(struct phone *phone, enum phone_acco
     pthread_mutex_lock(&phone->lock);
     unsigned in_a_row = ++phone->accounts[kind].unanswered;
     bool enough = in_a_row >= PHONE_LOGIN_UNANSWERED_MAX;
-    if (enough) phone->accounts[kind].unanswered = 0;
     pthread_mutex_unlock(&phone->lock);
     return enough ? LOGIN_REJECTED : LOGIN_NO_ANSWER;
 }

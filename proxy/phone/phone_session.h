@@ -12,8 +12,8 @@
 /* So long after an answer that knew it a session is taken to live on. Beyond, a request that may
  * change something, and so is never sent twice, has a page asked for in front of it. */
 #define PHONE_SESSION_FRESH_MS 15000
-/* So many passwords in a row may be sent to a form without an answer that can be read to its end;
- * then it counts as rejected: some phones shut the connection on whoever is wrong. */
+/* So many times in a row may a password that was never seen to work be sent without an answer that
+ * can be read; then it counts as rejected: some phones shut the connection on whoever is wrong. */
 #define PHONE_LOGIN_UNANSWERED_MAX 2
 
 struct phone_session {
