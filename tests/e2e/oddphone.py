@@ -104,6 +104,8 @@ class OddPhone:
         self.entry = {"tls": {"ca": str(ca / "ca.crt")}}
         self.pin = ""
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        # Little room: what is not read stays with the gate's kernel.
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
