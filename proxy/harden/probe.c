@@ -26,12 +26,20 @@ void probe_give_slot(struct probe *p) {
     p->has_slot = false;
 }
 
+/* Nobody asks there again: what is still being read for nobody is not kept when it is through, or
+ * the program would wait for it at its end. */
+static void leave_side(struct probe *p) {
+    if (p->side == NULL) return;
+    atomic_store(&p->side->retired, true);
+    phone_conn_close_idle(p->worker, p->side);
+    phone_release(p->side);
+    p->side = NULL;
+}
+
 void probe_finish(struct probe *p) {
     p->over = true;
     probe_give_slot(p);
-    if (p->side != NULL) phone_conn_close_idle(p->worker, p->side);
-    phone_release(p->side);
-    p->side = NULL;
+    leave_side(p);
     timed_stop(&p->timed);
     worker_bury(p->worker, &p->grave);
     if (p->done != NULL) p->done(p->user, &p->result);
@@ -84,8 +92,7 @@ static struct phone *side_phone(const struct probe *p, enum probe_door door, uin
 }
 
 bool probe_side(struct probe *p, enum probe_door door, uint16_t port) {
-    if (p->side != NULL) phone_conn_close_idle(p->worker, p->side);
-    phone_release(p->side);
+    leave_side(p);
     p->side = side_phone(p, door, port);
     return p->side != NULL;
 }

@@ -87,6 +87,18 @@ static void who_listens_is_reached(void **state) {
     phone_conn_drop(c);
 }
 
+/* What is given back to a phone that nobody asks any more would keep the program from ending. */
+static void a_retired_phone_keeps_no_connection(void **state) {
+    struct world *w = *state;
+    struct phone_conn *c = begin(w);
+    for (int i = 0; i < 100 && !w->ready; i++) uv_run(&w->solo.worker.loop, UV_RUN_ONCE);
+    assert_true(w->ready);
+    c->reusable = true;
+    atomic_store(&w->phone->retired, true);
+    phone_conn_give(c);
+    assert_null(w->phone->idle);
+}
+
 static void nobody_listens(void **state) {
     struct world *w = *state;
     stop_listening(w);
@@ -110,6 +122,7 @@ static void reset_before_anybody_looked(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_listens_is_reached, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_retired_phone_keeps_no_connection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_listens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reset_before_anybody_looked, set_up, tear_down),
     };
