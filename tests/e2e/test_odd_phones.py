@@ -10,8 +10,11 @@ import gate as gate_module
 import leaks
 import oddphone
 from oddphone import answer
+from rawhttp import Client, head
 
-LIMITS = {"phone_connect_s": 1, "phone_first_byte_s": 1, "phone_stall_s": 1}
+LIMITS = {"phone_connect_s": 1, "phone_first_byte_s": 1, "phone_stall_s": 1,
+          "body_bytes": 256 << 20}
+COLLECT_TOTAL = 128 << 20       # EXCHANGE_COLLECT_TOTAL
 ODD, WELL = "/phone/101/odd", "/phone/101/well"
 ORIGIN = ("Origin", "https://gate.localhost")
 
@@ -28,7 +31,7 @@ def odd_gate(odd_phone, new_gate, tmp_path):
     profiles = tmp_path / "profiles"
     profiles.mkdir()
     (profiles / "snom.cfg").write_text(oddphone.PROFILE)
-    gate = new_gate({"101": odd_phone}, limits=LIMITS, profiles_dir=str(profiles),
+    gate = new_gate({"101": odd_phone}, limits=LIMITS, profiles_dir=str(profiles), workers=1,
                     status=gate_module.status_listener())
     gate.rest = leaks.Rest(gate)
     yield gate
@@ -206,3 +209,38 @@ def test_H14_a_connection_on_which_a_body_is_stuck_is_not_used_again(odd_gate, o
     start = time.monotonic()
     is_well(s)
     assert time.monotonic() - start < 1
+
+
+# --- bodies that have to be whole before a phone sees them ---------------------------------------
+
+def chunk(octets):
+    return b"%x\r\n%s\r\n" % (len(octets), octets)
+
+
+def test_what_a_worker_holds_of_chunked_bodies_is_bounded(odd_gate, odd_phone, sign_in):
+    """A phone wants a length, so a chunked body is collected: all of a worker's in 128 MiB. One that
+    would take more is refused, and there is room when the others have gone."""
+    s = sign_in(odd_gate, "alice", timeout=30)
+    is_well(s)
+
+    def upload(client):
+        client.send(head("POST", WELL, headers=[s.digest.header("POST", WELL), ORIGIN,
+                                                ("Transfer-Encoding", "chunked")]))
+    piece = chunk(b"x" * (1 << 20))
+    with Client(odd_gate.port, timeout=30) as first, Client(odd_gate.port, timeout=30) as second:
+        upload(first)
+        for _ in range((COLLECT_TOTAL >> 21) + 1):      # more than half: memory grows by doubling
+            first.send(piece)
+        time.sleep(0.3)
+        upload(second)
+        second.send(chunk(b"x"))
+        page = second.read()
+        assert page.status == 503 and b"bodies_too_large" in page.body
+        assert odd_gate.record(status=503)["reason"] == "bodies_too_large"
+    gate_module.wait_for(lambda: odd_gate.metrics()["connections"] == 2, 5, "both have gone")
+    with Client(odd_gate.port, timeout=30) as third:
+        upload(third)
+        third.send(chunk(b"x") + b"0\r\n\r\n")
+        assert third.read().body == b"well /well"
+    s.close()
+    odd_gate.rest.check()

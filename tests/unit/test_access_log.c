@@ -2,10 +2,12 @@
 #include "proxy/record/access_log.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,6 +107,32 @@ static void a_full_disk_is_unhealthy_until_it_is_not(void **state) {
     access_log_free(log);
 }
 
+/* A file may grow to so many octets: the kernel takes a part of a write, then nothing. */
+static void let_files_grow(rlim_t octets) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = octets;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_line_that_was_cut_goes_on_where_it_was_cut(void **state) {
+    const struct place *p = *state;
+    struct stat seen;
+    struct access_log *log = open_log(p->path);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    for (int i = 0; i < 3; i++) access_log_add(log, STR("\"a\":\"0123456789\"}"));
+    let_files_grow(40); /* in the second line */
+    access_log_flush(log);
+    assert_false(access_log_healthy(log));
+    assert_int_equal(stat(p->path, &seen), 0);
+    assert_int_equal(seen.st_size, 40);
+    let_files_grow(RLIM_INFINITY);
+    access_log_flush(log);
+    assert_true(access_log_healthy(log));
+    assert_int_equal(count_lines(p->path, 1), 3);
+    access_log_free(log);
+}
+
 static void what_waits_is_bounded_and_whole(void **state) {
     const struct place *p = *state;
     char text[1000];
@@ -159,6 +187,7 @@ int main(void) {
         TEST(lines_are_numbered_and_appended),
         TEST(no_log_where_none_can_be_opened),
         TEST(a_full_disk_is_unhealthy_until_it_is_not),
+        TEST(a_line_that_was_cut_goes_on_where_it_was_cut),
         TEST(what_waits_is_bounded_and_whole),
         TEST(after_rotation_lines_go_to_the_new_file),
         TEST(a_file_that_cannot_be_opened_anew_stays_in_use),
