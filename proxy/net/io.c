@@ -58,3 +58,11 @@ void io_give(struct io *io, struct io_buf *buf) {
     io->spare = buf;
     io->spare_count++;
 }
+
+void io_give_list(struct io *io, struct io_buf *first) {
+    while (first != NULL) {
+        struct io_buf *next = first->next;
+        io_give(io, first);
+        first = next;
+    }
+}

@@ -52,5 +52,6 @@ void io_tidy(struct io *io);
 struct io_buf *io_take(struct io *io);
 /* NULL is fine. What it held is not wiped: TLS records and requests only, never key material. */
 void io_give(struct io *io, struct io_buf *buf);
+void io_give_list(struct io *io, struct io_buf *first);
 
 #endif

@@ -7,19 +7,11 @@
 
 /* ---- end of life ---- */
 
-static void give_list(struct io *io, struct io_buf *buf) {
-    while (buf != NULL) {
-        struct io_buf *next = buf->next;
-        io_give(io, buf);
-        buf = next;
-    }
-}
-
 static void on_handle_closed(uv_handle_t *handle) {
     struct stream *s = handle->data;
     if (--s->closes_left > 0) return;
-    give_list(s->io, s->out_first);
-    give_list(s->io, s->flight);
+    io_give_list(s->io, s->out_first);
+    io_give_list(s->io, s->flight);
     s->out_first = s->out_last = s->flight = NULL;
     free(s->saved);
     s->saved = NULL;
@@ -348,7 +340,7 @@ static unsigned gather(struct io_buf *first, uv_buf_t bufs[WRITE_BUFS_MAX], stru
 }
 
 static void drop_unsent(struct stream *s) {
-    give_list(s->io, s->out_first);
+    io_give_list(s->io, s->out_first);
     s->out_first = s->out_last = NULL;
     s->unsent = 0;
 }
@@ -370,7 +362,7 @@ static void write_failed(struct stream *s, int error) {
 static void on_written(uv_write_t *req, int status) {
     struct stream *s = req->handle->data;
     s->writing = false;
-    give_list(s->io, s->flight);
+    io_give_list(s->io, s->flight);
     s->flight = NULL;
     if (s->state == STREAM_CLOSED) return;
     if (status != 0)
