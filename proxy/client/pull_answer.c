@@ -115,6 +115,13 @@ static bool read_file(struct pulling *p, size_t index) {
     return good;
 }
 
+/* A reload between handshake and request may have changed the authority: what was checked by the
+ * one before proves nothing. The connection keeps its context, so no other one has that address. */
+static bool is_of_this_site(const struct pulling *p) {
+    const struct server_tls *tls = p->site->pull_tls;
+    return tls != NULL && SSL_get_SSL_CTX(p->conn->stream.ssl) == server_tls_ctx(tls);
+}
+
 static void judge(struct pulling *p) {
     const struct config *config = p->site->config;
     char mac[MAC_HEX];
@@ -122,7 +129,8 @@ static void judge(struct pulling *p) {
                            .macs = config->provisioning.macs,
                            .count = config->policy.phone_count};
     struct pull_decision d;
-    if (config->provisioning.client_ca.len > 0 && phone_client_mac(p->conn->stream.ssl, mac))
+    if (config->provisioning.client_ca.len > 0 && is_of_this_site(p) &&
+        phone_client_mac(p->conn->stream.ssl, mac))
         ctx.certificate = (struct str){mac, sizeof(mac)};
     pull_decide(&ctx, &p->view, &d);
     note_decision(p, &d);

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import ssl
 import subprocess
 
@@ -234,6 +235,29 @@ def test_a_reload_takes_it_away_and_brings_it_back(gate, authority):
     gate.rewrite(provisioning=kept)
     gate.reload()
     gate_module.wait_for(is_served, 5, "it is back")
+
+
+def test_a_certificate_checked_before_a_reload_proves_nothing_after_it(new_gate, authority,
+                                                                       tmp_path):
+    """The handshake was made under the old client_ca, the request comes under the new one."""
+    gate = make_gate(new_gate, client_ca=authority.crt)
+    context = ssl._create_unverified_context()
+    cert = authority.sign("000413A1B2C5")
+    context.load_cert_chain(*cert)
+    request = b"GET /000413A1B2C5.xml HTTP/1.1\r\nHost: x\r\n\r\n"
+    def connect():
+        return context.wrap_socket(socket.create_connection(("127.0.0.1", gate.pull_port), 5))
+    with connect() as kept:
+        kept.sendall(request)
+        assert kept.recv(64).startswith(b"HTTP/1.1 200 ")
+    other = Authority(tmp_path, "Others")
+    with connect() as kept:
+        gate.rewrite(provisioning=dict(gate.config["provisioning"], client_ca=other.crt))
+        gate.reload()
+        gate_module.wait_for(lambda: {fetch(gate, "/000413A1B2C5.xml", cert=cert).status_code
+                                      for _ in range(4)} == {401}, 5, "both workers know")
+        kept.sendall(request)
+        assert kept.recv(64).startswith(b"HTTP/1.1 401 ")
 
 
 def test_a_phone_that_lost_its_password_is_out_after_a_reload(gate):
