@@ -7,7 +7,8 @@
 const char *harden_report_words(const char *reason) {
     static const char *const words[][2] = {
         {"not_pinned", "its certificate is not known: see phonegate pin add"},
-        {"key_is_shared", "its model shares one key: say its mac, which its page must show"},
+        {"key_is_shared",
+         "its model shares one key, or is not known: say its mac, which its page must show"},
         {"certificate_changed", "it shows another certificate than before"},
         {"phone_pin_mismatch", "it shows another certificate than before"},
         {"wrong_model", "it says that it is another model"},

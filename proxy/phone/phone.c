@@ -380,13 +380,12 @@ static void turn_over(struct phone_account *account, enum phone_candidate state,
     account->has_spare = false;
 }
 
-static void note_rejection(struct phone_account *account, uint64_t now_ms) {
+static void note_rejection(struct phone_account *account, uint64_t pause, uint64_t now_ms) {
     /* Neither is right: what is tried later, once in a while, is the one that was in force last. */
     if (account->candidate_state == CANDIDATE_NEXT || account->candidate_state == CANDIDATE_LOST) {
         turn(account, CANDIDATE_REFUSED);
         if (account->password.len > 0) send_candidate(account, false);
     }
-    uint64_t pause = PHONE_BREAKER_MS;
     for (unsigned i = 0; i < account->rejections && pause < PHONE_BREAKER_MAX_MS; i++) pause *= 2;
     account->rejections++;
     account->state = LOGIN_BROKEN;
@@ -398,6 +397,7 @@ static void note_rejection(struct phone_account *account, uint64_t now_ms) {
 static bool note_outcome(const struct phone *phone, struct phone_account *account,
                          enum login_outcome outcome, uint64_t now_ms) {
     bool opened = false;
+    bool silent = outcome == LOGIN_SILENT;
     switch (outcome) {
     case LOGIN_ACCEPTED:
         account->state = LOGIN_PROVEN;
@@ -407,14 +407,15 @@ static bool note_outcome(const struct phone *phone, struct phone_account *accoun
         if (account->candidate_state == CANDIDATE_LOST) turn(account, CANDIDATE_KEPT);
         break;
     case LOGIN_REJECTED:
+    case LOGIN_SILENT:
         opened = !is_stopped(account, now_ms);
-        account->unanswered = 0;
+        if (opened) account->unanswered = silent ? PHONE_LOGIN_UNANSWERED_MAX - 1 : 0;
         if (opened && account->candidate_state == CANDIDATE_KEPT)
             turn_over(account, CANDIDATE_NEXT, now_ms + phone->candidate_after_ms);
         else if (opened && account->candidate_state == CANDIDATE_TAKEN && account->password.len > 0)
             turn_over(account, CANDIDATE_LOST, now_ms + phone->candidate_after_ms);
         else if (opened)
-            note_rejection(account, now_ms);
+            note_rejection(account, silent ? PHONE_SILENT_MS : PHONE_BREAKER_MS, now_ms);
         break;
     case LOGIN_NO_ANSWER:
         if (account->state == LOGIN_TRYING) account->state = LOGIN_UNKNOWN;

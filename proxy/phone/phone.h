@@ -22,6 +22,8 @@
  * to the maximum. The phone's own lock begins with a minute and doubles, too. */
 #define PHONE_BREAKER_MS     (10 * 60 * 1000)
 #define PHONE_BREAKER_MAX_MS (24 * 60 * 60 * 1000)
+/* The same for a password of which nothing came: more likely the phone was not well. */
+#define PHONE_SILENT_MS (60 * 1000)
 /* What may wait in the background of one phone. */
 #define PHONE_BACKGROUND_MAX 4
 /* An unused connection is closed after this long; phones have few of them. */
@@ -198,7 +200,8 @@ bool phone_candidate_news(struct phone *phone, enum phone_account_kind kind,
 /* Is the breaker open? */
 bool phone_login_stopped(struct phone *phone, enum phone_account_kind kind, uint64_t now_ms);
 
-enum login_outcome { LOGIN_ACCEPTED, LOGIN_REJECTED, LOGIN_NO_ANSWER };
+/* SILENT: so many in a row had no answer that it may be how this phone refuses. */
+enum login_outcome { LOGIN_ACCEPTED, LOGIN_REJECTED, LOGIN_SILENT, LOGIN_NO_ANSWER };
 /* What came of it. True when this opened the breaker. An answer to a password whose turn is over
  * says nothing of the one that is sent now: it is passed over.
  *

@@ -64,12 +64,14 @@ static enum login_outcome outcome_of(const struct phone_exchange *px) {
     bool counts = (px->trial || px->stale_again) && !px->worker->stopping;
     if (counts && px->form != NULL) return px_form_outcome(px);
     if (!counts || !px->password_sent) return LOGIN_NO_ANSWER;
-    return phone_session_unanswered(px->phone, px->request.account);
+    return phone_session_unanswered(px->phone, px->request.account, PHONE_LOGIN_UNANSWERED_MAX)
+               ? LOGIN_SILENT
+               : LOGIN_NO_ANSWER;
 }
 
 static void end_login(struct phone_exchange *px) {
     enum login_outcome outcome = outcome_of(px);
-    if (!px->trial && outcome != LOGIN_REJECTED) return;
+    if (!px->trial && outcome == LOGIN_NO_ANSWER) return;
     bool opened = phone_login_end(px->phone, px->request.account, px->turn, outcome,
                                   worker_epoch_ms(px->worker));
     px->trial = px->stale_again = false;
@@ -131,7 +133,7 @@ static void on_failed(void *user, const char *reason) {
     struct phone_conn *c = px->conn;
     px->conn = NULL;
     if (c->used && may_reconnect(px, reason) &&
-        (px->form != NULL || outcome_of(px) != LOGIN_REJECTED)) {
+        (px->form != NULL || outcome_of(px) == LOGIN_NO_ANSWER)) {
         struct phone_login_memory login = c->logins[px->request.account];
         login.inherited = true;
         px->reconnected = true;

@@ -88,7 +88,9 @@ uint64_t px_form_deadline(const struct phone_exchange *px, uint64_t deadline_ms)
 enum login_outcome px_form_outcome(const struct phone_exchange *px) {
     const struct px_form *f = px->form;
     if (f == NULL || !f->password_sent || px->worker->stopping) return LOGIN_NO_ANSWER;
-    return phone_session_unanswered(px->phone, px->request.account);
+    return phone_session_unanswered(px->phone, px->request.account, PHONE_FORM_UNANSWERED_MAX)
+               ? LOGIN_REJECTED
+               : LOGIN_NO_ANSWER;
 }
 
 static const struct phone_form_step *current_step(const struct phone_exchange *px) {

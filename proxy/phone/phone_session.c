@@ -76,10 +76,9 @@ void phone_session_lost(struct phone *phone, enum phone_account_kind kind, uint6
     phone_session_free(lost);
 }
 
-enum login_outcome phone_session_unanswered(struct phone *phone, enum phone_account_kind kind) {
+bool phone_session_unanswered(struct phone *phone, enum phone_account_kind kind, unsigned max) {
     pthread_mutex_lock(&phone->lock);
-    unsigned in_a_row = ++phone->accounts[kind].unanswered;
-    bool enough = in_a_row >= PHONE_LOGIN_UNANSWERED_MAX;
+    bool enough = ++phone->accounts[kind].unanswered >= max;
     pthread_mutex_unlock(&phone->lock);
-    return enough ? LOGIN_REJECTED : LOGIN_NO_ANSWER;
+    return enough;
 }

@@ -14,7 +14,10 @@
 #define PHONE_SESSION_FRESH_MS 15000
 /* So many times in a row may a password that was never seen to work be sent without an answer that
  * can be read; then it counts as rejected: some phones shut the connection on whoever is wrong. */
-#define PHONE_LOGIN_UNANSWERED_MAX 2
+#define PHONE_FORM_UNANSWERED_MAX 2
+/* The same with Digest and Basic, where one request may send it twice: phones lock at more than
+ * three. Then one may be sent after PHONE_SILENT_MS, doubled each time. */
+#define PHONE_LOGIN_UNANSWERED_MAX 3
 
 struct phone_session {
     uint64_t id; /* of this login, at this phone and account; never 0 */
@@ -35,8 +38,8 @@ void phone_session_seen(struct phone *phone, enum phone_account_kind kind, uint6
                         const struct header *headers, size_t count, uint64_t now_ms);
 /* An answer knew it no longer. Nothing happens where there is another one by now. */
 void phone_session_lost(struct phone *phone, enum phone_account_kind kind, uint64_t id);
-/* A password was sent and nothing came of it: what is to be reported. */
-enum login_outcome phone_session_unanswered(struct phone *phone, enum phone_account_kind kind);
+/* A password was sent and nothing came of it. True: for the `max`th time in a row, or more. */
+bool phone_session_unanswered(struct phone *phone, enum phone_account_kind kind, unsigned max);
 
 /* Wipe and free; NULL is fine. */
 void phone_session_free(struct phone_session *session);

@@ -8,7 +8,7 @@
 /* Behind the headers that it needs. */
 #include <cmocka.h>
 
-#include "proxy/phone/phone.h"
+#include "proxy/phone/phone_session.h"
 
 #define AFTER_MS 1000
 
@@ -116,6 +116,29 @@ static void a_late_yes_to_the_old_password_does_not_make_the_candidate_the_phone
     end(&f);
 }
 
+/* 60 s, then one at a time and twice as long between them; what is accepted forgets all of it. */
+static void a_password_that_nobody_answers_is_spaced_not_given_up(void **state) {
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    f.account->candidate_state = CANDIDATE_NONE;
+    unsigned turn = sends(&f, "old");
+    for (unsigned i = 1; i < PHONE_LOGIN_UNANSWERED_MAX; i++)
+        assert_false(phone_session_unanswered(&f.phone, ACCOUNT_LOGIN, PHONE_LOGIN_UNANSWERED_MAX));
+    for (unsigned pause = PHONE_SILENT_MS; pause <= 4 * PHONE_SILENT_MS; pause *= 2) {
+        assert_int_equal(may_send(&f), LOGIN_TRIAL);
+        assert_true(phone_session_unanswered(&f.phone, ACCOUNT_LOGIN, PHONE_LOGIN_UNANSWERED_MAX));
+        assert_true(ends(&f, turn, LOGIN_SILENT));
+        f.now_ms += pause - 1;
+        assert_int_equal(may_send(&f), LOGIN_STOPPED);
+        f.now_ms++;
+    }
+    assert_int_equal(may_send(&f), LOGIN_TRIAL);
+    assert_false(ends(&f, turn, LOGIN_ACCEPTED));
+    assert_int_equal(f.account->unanswered + f.account->rejections, 0);
+    end(&f);
+}
+
 static void a_trial_without_an_answer_is_over(void **state) {
     (void)state;
     struct fixture f;
@@ -133,6 +156,7 @@ int main(void) {
         cmocka_unit_test(a_late_rejection_of_the_old_password_does_not_refuse_the_candidate),
         cmocka_unit_test(nor_does_one_that_comes_after_the_candidate_was_taken),
         cmocka_unit_test(a_late_yes_to_the_old_password_does_not_make_the_candidate_the_phones),
+        cmocka_unit_test(a_password_that_nobody_answers_is_spaced_not_given_up),
         cmocka_unit_test(a_trial_without_an_answer_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
