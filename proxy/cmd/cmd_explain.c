@@ -29,6 +29,8 @@ static const char *problem_of(struct question *q, size_t words) {
     }
     if (words < 2) return "METHOD and TARGET are missing";
     if (q->target[0] != '/') return "TARGET is a path: it begins with /";
+    if (strpbrk(q->method, "\r\n") != NULL || strpbrk(q->target, "\r\n") != NULL)
+        return "METHOD and TARGET stand in one line";
     if (q->phone == NULL) return "--phone ID is missing";
     if (q->user == NULL) return "--user NAME is missing";
     if (q->content_type != NULL && q->body_file == NULL) return "--content-type needs --body";
