@@ -119,6 +119,14 @@ static bool write_request(const struct sent *s, struct outbuf *out, bool *has_lo
     return written && !out->full;
 }
 
+/* The reader judges the request line as soon as it is there, whatever comes behind it. */
+static bool line_is_refused(struct str sent, const struct http_limits *limits) {
+    static struct http_run alone;
+    size_t len = str_find(sent, '\n', 0) + 1;
+    http_run_request(&alone, str_part(sent, 0, len), len, limits);
+    return alone.end == RUN_BAD_HEAD;
+}
+
 static void check_request(const struct sent *s) {
     static const struct str own[] = {
         {"Host", 4}, {"Connection", 10}, {"Authorization", 13}, {"Via", 3}, {"Content-Length", 14}};
@@ -138,6 +146,7 @@ static void check_request(const struct sent *s) {
     /* A target of another kind than ours is refused by the reader, and method names it does not
      * know: nothing is read as something else. */
     if (back.end == RUN_BAD_HEAD && back.head.len == head_len) return;
+    if (back.end == RUN_BAD_HEAD && line_is_refused(outbuf_str(&out), &limits)) return;
     ENSURE(back.end == RUN_DONE && back.head.len == head_len);
     ENSURE(str_equal(v->method_name, s->method) && str_equal(v->target, s->target));
     ENSURE(str_equal(back.rest, STR("GET /next HTTP/1.1\r\n")));
