@@ -28,15 +28,20 @@ def program():
 
 
 given_ports = collections.deque(maxlen=256)
+# Below those that the system gives to whoever connects: one of them may be gone before it is listened on.
+PORTS = range(10000, 32000)
 
 
 def free_port(address="127.0.0.1"):
     """One that nobody uses, and that was not given away here lately: it may not be listened on yet."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     while True:
+        port = secrets.choice(PORTS)
         with socket.socket(family) as sock:
-            sock.bind((address, 0))
-            port = sock.getsockname()[1]
+            try:
+                sock.bind((address, port))
+            except OSError:
+                continue
         if port not in given_ports:
             given_ports.append(port)
             return port
