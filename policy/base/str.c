@@ -45,7 +45,8 @@ bool str_starts_with(struct str s, struct str prefix) {
 }
 
 bool str_starts_with_icase(struct str s, struct str prefix) {
-    return s.len >= prefix.len && str_equal_icase(str_part(s, 0, prefix.len), prefix);
+    if (prefix.len == 0) return true;
+    return s.len >= prefix.len && str_equal_icase((struct str){s.ptr, prefix.len}, prefix);
 }
 
 bool str_ends_with(struct str s, struct str suffix) {

@@ -197,8 +197,9 @@ static struct config *own_config(struct run *run, struct cmd_problems *problems)
                  "profiles_dir = \"%s\"; " STR_FMT,
                  dir, STR_ARG(table->sample));
     ENSURE(len > 0);
-    (void)!config_sample(table->path, (struct str){text, (size_t)len}, table->users,
-                         table->user_count, cmd_report, problems, &config);
+    const struct config_sample sample = {
+        table->path, {text, (size_t)len}, table->users, table->user_count};
+    (void)!config_sample(&sample, cmd_report, problems, &config);
     free(text);
     free(dir);
     return config;

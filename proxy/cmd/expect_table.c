@@ -249,7 +249,7 @@ static const char *read_user(struct parser *p, const struct cells *cells) {
 }
 
 static const char *read_own(struct parser *p, struct str text) {
-    struct cells cells;
+    struct cells cells = {.cell = {STR_NONE}};
     const char *problem = split(text, &cells);
     if (problem != NULL) return problem;
     for (size_t i = 0; i < text.len; i++) /* what libconfig would not take as it stands */

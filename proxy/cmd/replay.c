@@ -133,6 +133,12 @@ static enum replay_verdict ask(struct explain *e, const struct config *config,
     return REPLAY_SAME;
 }
 
+static void set_content(struct explain_request *request, bool has_body) {
+    request->has_body = has_body;
+    request->body = has_body ? STR("x") : STR_NONE;
+    request->content_type = STR("application/x-www-form-urlencoded");
+}
+
 /* Under every way in which it could have been sent; they have to agree. */
 static enum replay_verdict ask_all(struct explain *e, const struct config *config,
                                    const struct user *user, struct explain_request *request,
@@ -142,9 +148,7 @@ static enum replay_verdict ask_all(struct explain *e, const struct config *confi
         request->sender = ways->senders[s];
         for (int content = 0; content < 2; content++) {
             if (content == 0 ? !ways->without_content : !ways->with_content) continue;
-            request->has_body = content == 1;
-            request->body = content == 1 ? STR("x") : STR_NONE;
-            request->content_type = STR("application/x-www-form-urlencoded");
+            set_content(request, content == 1);
             struct replay_answer one = *answer;
             if (ask(e, config, user, request, ways, &one) != REPLAY_SAME) return REPLAY_UNKNOWN;
             if (!first && one.is_allowed != answer->is_allowed) return REPLAY_UNKNOWN;

@@ -24,16 +24,15 @@ static void add_users(struct loader *l, const struct str *names, size_t count) {
     }
 }
 
-enum config_result config_sample(const char *path, struct str text, const struct str *users,
-                                 size_t user_count, config_report *report, void *user,
-                                 struct config **config) {
+enum config_result config_sample(const struct config_sample *sample, config_report *report,
+                                 void *user, struct config **config) {
     struct loader *l = loader_new();
     l->sample = true;
-    enum source_result source = loader_read_text(l, path, text);
+    enum source_result source = loader_read_text(l, sample->path, sample->text);
     if (source == SOURCE_OK) {
         load_settings(l, NULL);
         load_limits(l);
-        add_users(l, users, user_count);
+        add_users(l, sample->users, sample->user_count);
         load_access(l);
     }
     return loader_end(l, source, report, user, config);

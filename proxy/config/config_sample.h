@@ -8,9 +8,14 @@
 #include "proxy/config/config.h"
 
 /* `text` is the configuration; its problems are reported with `path` and the line in `text`. */
-MUST_USE enum config_result config_sample(const char *path, struct str text,
-                                          const struct str *users, size_t user_count,
-                                          config_report *report, void *user,
-                                          struct config **config);
+struct config_sample {
+    const char *path;
+    struct str text;
+    const struct str *users;
+    size_t user_count;
+};
+
+MUST_USE enum config_result config_sample(const struct config_sample *sample, config_report *report,
+                                          void *user, struct config **config);
 
 #endif

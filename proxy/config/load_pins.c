@@ -23,7 +23,7 @@ static void take_line(struct loader *l, const struct pin_line *pin) {
     size_t first;
     if (l->pin_count == l->pin_room) {
         l->pin_room = l->pin_room == 0 ? 64 : 2 * l->pin_room;
-        l->pins = realloc(l->pins, l->pin_room * sizeof(*l->pins));
+        l->pins = realloc(l->pins, l->pin_room * sizeof(struct loaded_pin *));
         ENSURE(l->pins != NULL);
     }
     l->pins[l->pin_count] = fresh;

@@ -44,8 +44,8 @@ static void on_probed_again(void *user, const struct probe_result *probe) {
 
 static void start_probe(struct apply *a, probe_done *done) {
     const struct probe_options options = {.timeouts = a->way.timeouts};
-    (void)probe_start(a->request.worker, a->request.config, a->request.index, a->way.phone,
-                      &options, done, a);
+    const struct probe_target target = {a->request.config, a->request.index, a->way.phone};
+    (void)probe_start(a->request.worker, &target, &options, done, a);
 }
 
 /* ---- one form after the other ---- */

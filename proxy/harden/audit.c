@@ -78,8 +78,8 @@ static void start_next(struct slot *slot) {
         keep_one_password(&cfg.admin_login);
         slot->phone = phone_new(&cfg, 8, error, sizeof(error));
         if (slot->phone != NULL) {
-            (void)probe_start(&a->solo->worker, r->config, slot->index, slot->phone, &r->probe,
-                              on_done, slot);
+            const struct probe_target target = {r->config, slot->index, slot->phone};
+            (void)probe_start(&a->solo->worker, &target, &r->probe, on_done, slot);
             return;
         }
         tell_unusable(slot);

@@ -254,6 +254,16 @@ static bool is_shown(const json_t *f) {
     return !report_is(f, "state", "holds") || report_text(f, "change")[0] != '\0';
 }
 
+static void put_ranked(const json_t *list, int state, int severity, FILE *to) {
+    const json_t *f;
+    size_t i;
+    json_array_foreach(list, i, f) {
+        if (is_shown(f) && report_state_rank(report_text(f, "state")) == state &&
+            report_severity_rank(report_text(f, "severity")) == severity)
+            put_finding(f, to);
+    }
+}
+
 static void put_findings(const json_t *list, FILE *to) {
     const json_t *f;
     size_t i, held = 0;
@@ -262,15 +272,8 @@ static void put_findings(const json_t *list, FILE *to) {
                 "Setting</th><th scope=\"col\">Seen</th><th scope=\"col\">Wanted</th>"
                 "<th scope=\"col\">What to do, and why</th></tr></thead>\n<tbody>\n",
                 to);
-    for (int state = 2; state >= 0; state--) {
-        for (int severity = 3; severity >= 0; severity--) {
-            json_array_foreach(list, i, f) {
-                if (is_shown(f) && report_state_rank(report_text(f, "state")) == state &&
-                    report_severity_rank(report_text(f, "severity")) == severity)
-                    put_finding(f, to);
-            }
-        }
-    }
+    for (int state = 2; state >= 0; state--)
+        for (int severity = 3; severity >= 0; severity--) put_ranked(list, state, severity, to);
     (void)fputs("</tbody></table></div>\n", to);
     json_array_foreach(list, i, f) held += is_shown(f) ? 0 : 1;
     if (held == 0) return;

@@ -84,21 +84,24 @@ static struct held_phone *first_due(const struct held *h) {
 
 static void on_timer(uv_timer_t *timer);
 
+/* When the next one is due; UINT64_MAX where none is, or as many as may are under way. */
+static uint64_t begin_due(struct held *h, uint64_t now) {
+    if (settings_of(h)->check_every_ms == 0) return UINT64_MAX;
+    while (h->under_way < settings_of(h)->parallel) {
+        struct held_phone *p = first_due(h);
+        if (p == NULL) return UINT64_MAX;
+        if (p->due_ms > now) return p->due_ms;
+        begin_check(h, p);
+    }
+    return UINT64_MAX;
+}
+
 /* Begin what is due, and wake up for what comes next. */
 static void pump(struct held *h) {
     if (h->worker_count == 0 || h->stopping) return;
     uint64_t now = now_ms(h), wake = held_save_due(h);
-    if (settings_of(h)->check_every_ms > 0) {
-        while (h->under_way < settings_of(h)->parallel) {
-            struct held_phone *p = first_due(h);
-            if (p == NULL) break;
-            if (p->due_ms > now) {
-                if (p->due_ms < wake) wake = p->due_ms;
-                break;
-            }
-            begin_check(h, p);
-        }
-    }
+    uint64_t next = begin_due(h, now);
+    if (next < wake) wake = next;
     if (wake == UINT64_MAX)
         uv_timer_stop(&h->timer);
     else

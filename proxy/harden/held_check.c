@@ -88,8 +88,9 @@ static void arrive(struct message *message) {
     };
     if (options.timeouts.queue_ms < HELD_QUEUE_MS) options.timeouts.queue_ms = HELD_QUEUE_MS;
     enlist(check);
-    check->probe = probe_start(w, check->site->config, check->index,
-                               check->site->phones[check->index], &options, on_probed, check);
+    const struct probe_target target = {check->site->config, check->index,
+                                        check->site->phones[check->index]};
+    check->probe = probe_start(w, &target, &options, on_probed, check);
 }
 
 void held_check_post(struct held_check *check) {

@@ -151,16 +151,15 @@ void probe_go_on(struct probe *p, void (*next)(struct probe *p)) {
     take_slot(p);
 }
 
-struct probe *probe_start(struct worker *w, struct config *config, size_t index,
-                          struct phone *phone, const struct probe_options *options,
-                          probe_done *done, void *user) {
+struct probe *probe_start(struct worker *w, const struct probe_target *target,
+                          const struct probe_options *options, probe_done *done, void *user) {
     struct probe *p = calloc(1, sizeof(*p));
     ENSURE(p != NULL);
     p->grave.bury = bury;
     p->worker = w;
-    p->config = config_hold(config);
-    p->cfg = &config->phones[index];
-    p->phone = phone_hold(phone);
+    p->config = config_hold(target->config);
+    p->cfg = &target->config->phones[target->index];
+    p->phone = phone_hold(target->phone);
     p->options = *options;
     p->done = done;
     p->user = user;

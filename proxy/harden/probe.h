@@ -14,6 +14,13 @@
 #include "policy/harden/harden.h"
 #include "proxy/harden/fetch.h"
 
+/* config->phones[index]; `phone` is its run-time object. */
+struct probe_target {
+    struct config *config;
+    size_t index;
+    struct phone *phone;
+};
+
 struct probe_options {
     bool try_factory; /* try the factory's passwords of administrators, once */
     bool background;  /* nobody waits for it: people come first */
@@ -40,10 +47,9 @@ typedef void probe_done(void *user, const struct probe_result *result);
 
 struct probe;
 
-/* Probe config->phones[index], whose run-time object is `phone`. Takes references on both. */
-struct probe *probe_start(struct worker *w, struct config *config, size_t index,
-                          struct phone *phone, const struct probe_options *options,
-                          probe_done *done, void *user);
+/* Takes references on the configuration and the phone. */
+struct probe *probe_start(struct worker *w, const struct probe_target *target,
+                          const struct probe_options *options, probe_done *done, void *user);
 /* `done` does not come any more. */
 void probe_cancel(struct probe *p);
 

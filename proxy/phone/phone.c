@@ -394,10 +394,21 @@ static void note_rejection(struct phone_account *account, uint64_t pause, uint64
 }
 
 /* True when this opened the breaker. */
+static bool note_refused(const struct phone *phone, struct phone_account *account, bool silent,
+                         uint64_t now_ms) {
+    if (is_stopped(account, now_ms)) return false;
+    account->unanswered = silent ? PHONE_LOGIN_UNANSWERED_MAX - 1 : 0;
+    if (account->candidate_state == CANDIDATE_KEPT)
+        turn_over(account, CANDIDATE_NEXT, now_ms + phone->candidate_after_ms);
+    else if (account->candidate_state == CANDIDATE_TAKEN && account->password.len > 0)
+        turn_over(account, CANDIDATE_LOST, now_ms + phone->candidate_after_ms);
+    else
+        note_rejection(account, silent ? PHONE_SILENT_MS : PHONE_BREAKER_MS, now_ms);
+    return true;
+}
+
 static bool note_outcome(const struct phone *phone, struct phone_account *account,
                          enum login_outcome outcome, uint64_t now_ms) {
-    bool opened = false;
-    bool silent = outcome == LOGIN_SILENT;
     switch (outcome) {
     case LOGIN_ACCEPTED:
         account->state = LOGIN_PROVEN;
@@ -405,23 +416,15 @@ static bool note_outcome(const struct phone *phone, struct phone_account *accoun
         account->unanswered = 0;
         if (account->candidate_state == CANDIDATE_NEXT) turn(account, CANDIDATE_TAKEN);
         if (account->candidate_state == CANDIDATE_LOST) turn(account, CANDIDATE_KEPT);
-        break;
+        return false;
     case LOGIN_REJECTED:
     case LOGIN_SILENT:
-        opened = !is_stopped(account, now_ms);
-        if (opened) account->unanswered = silent ? PHONE_LOGIN_UNANSWERED_MAX - 1 : 0;
-        if (opened && account->candidate_state == CANDIDATE_KEPT)
-            turn_over(account, CANDIDATE_NEXT, now_ms + phone->candidate_after_ms);
-        else if (opened && account->candidate_state == CANDIDATE_TAKEN && account->password.len > 0)
-            turn_over(account, CANDIDATE_LOST, now_ms + phone->candidate_after_ms);
-        else if (opened)
-            note_rejection(account, silent ? PHONE_SILENT_MS : PHONE_BREAKER_MS, now_ms);
-        break;
+        return note_refused(phone, account, outcome == LOGIN_SILENT, now_ms);
     case LOGIN_NO_ANSWER:
         if (account->state == LOGIN_TRYING) account->state = LOGIN_UNKNOWN;
-        break;
+        return false;
     }
-    return opened;
+    return false;
 }
 
 bool phone_login_end(struct phone *phone, enum phone_account_kind kind, unsigned turn,

@@ -35,7 +35,7 @@ void crowd_init(struct crowd *crowd, const uint64_t hash_key[2]) {
     list_init(&crowd->others);
     crowd->hash_key[0] = hash_key[0];
     crowd->hash_key[1] = hash_key[1];
-    crowd->buckets = calloc(CROWD_BUCKETS, sizeof(*crowd->buckets));
+    crowd->buckets = calloc(CROWD_BUCKETS, sizeof(struct crowd_address *));
     ENSURE(crowd->buckets != NULL);
 }
 

@@ -200,18 +200,16 @@ static bool open_all(struct worker *w, struct listener **list,
     return true;
 }
 
-struct listener *listeners_open(struct worker *w) {
+bool listeners_open(struct worker *w, struct listener **list) {
     const struct config *config = w->site->config;
-    struct listener *list = NULL;
     w->make_room = admission_make_room;
-    bool done = open_all(w, &list, config->https.listen, config->https.listen_count, CONN_TLS) &&
-                open_all(w, &list, config->http.listen, config->http.listen_count, CONN_PLAIN) &&
-                open_all(w, &list, config->provisioning.listen, config->provisioning.listen_count,
+    bool done = open_all(w, list, config->https.listen, config->https.listen_count, CONN_TLS) &&
+                open_all(w, list, config->http.listen, config->http.listen_count, CONN_PLAIN) &&
+                open_all(w, list, config->provisioning.listen, config->provisioning.listen_count,
                          CONN_PULL);
     /* One is enough to be asked how we are. */
-    if (done && config->status.enabled && w->index == 0)
-        done = open_all(w, &list, &config->status.listen, 1, CONN_STATUS);
-    return done ? list : NULL;
+    if (!done || !config->status.enabled || w->index != 0) return done;
+    return open_all(w, list, &config->status.listen, 1, CONN_STATUS);
 }
 
 static void on_closed(uv_handle_t *handle) {

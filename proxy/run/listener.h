@@ -12,8 +12,9 @@ struct listener;
  * without a word. Each address that cannot is logged. */
 bool listeners_are_free(const struct config *config);
 
-/* Listen on all addresses of the worker's configuration. NULL when one fails, which was logged. */
-struct listener *listeners_open(struct worker *w);
+/* Listen on all addresses of the worker's configuration: into *list, which is empty. False when one
+ * fails, which was logged; those before it are in the list, to be closed and freed. */
+MUST_USE bool listeners_open(struct worker *w, struct listener **list);
 void listeners_close(struct listener *list);
 /* After the loop has ended. */
 void listeners_free(struct listener *list);

@@ -174,8 +174,7 @@ static bool crew_open(struct crew *crew) {
     crew->stop_message.deliver = on_stop;
     worker_init(&crew->worker, &crew->server->shared, (unsigned)(crew - crew->server->crews));
     crew->worker.site = site_hold(crew->server->site);
-    crew->listeners = listeners_open(&crew->worker);
-    return crew->listeners != NULL;
+    return listeners_open(&crew->worker, &crew->listeners);
 }
 
 static void crew_run(void *argument) {
@@ -347,6 +346,7 @@ static unsigned worker_count(const struct config *config) {
 }
 
 static void begin_checks(struct server *s) {
+    ENSURE(s->count > 0);
     struct worker **workers = calloc(s->count, sizeof(struct worker *));
     ENSURE(workers != NULL);
     for (unsigned i = 0; i < s->count; i++) workers[i] = &s->crews[i].worker;

@@ -187,7 +187,7 @@ bool vault_seal(const struct vault_cipher *cipher, struct str name, struct str t
                 EVP_EncryptUpdate(ctx, NULL, &len, (const uint8_t *)name.ptr, (int)name.len) == 1 &&
                 EVP_EncryptUpdate(ctx, body, &len, (const uint8_t *)text.ptr, (int)text.len) == 1 &&
                 EVP_EncryptFinal_ex(ctx, body + len, &more) == 1 &&
-                (size_t)(len + more) == text.len &&
+                (size_t)len + (size_t)more == text.len &&
                 EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, VAULT_TAG_LEN, tag) == 1;
     EVP_CIPHER_CTX_free(ctx);
     if (good) {

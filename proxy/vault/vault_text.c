@@ -92,7 +92,7 @@ struct vault_item *vault_text_add(struct vault_text *text, struct str phone, str
     if (item != NULL || !word_is_good(phone) || !word_is_good(setting)) return item;
     if (text->count == text->room) {
         text->room = text->room == 0 ? 64 : 2 * text->room;
-        text->items = realloc(text->items, text->room * sizeof(*text->items));
+        text->items = realloc(text->items, text->room * sizeof(struct vault_item *));
         ENSURE(text->items != NULL);
     }
     char memory[ITEM_NAME_MAX];
