@@ -102,9 +102,8 @@ static void init_account(struct phone_account *account, const struct config_acco
     account->user = copy(cfg->user);
     account->password = copy(cfg->password);
     account->candidate = copy(cfg->candidate);
-    account->candidate_state = only                     ? CANDIDATE_NEXT
-                               : cfg->candidate.len > 0 ? CANDIDATE_KEPT
-                                                        : CANDIDATE_NONE;
+    account->candidate_state = cfg->candidate.len > 0 ? CANDIDATE_KEPT : CANDIDATE_NONE;
+    if (only) account->candidate_state = CANDIDATE_NEXT;
     account->candidate_told = true;
     atomic_init(&account->on_candidate, only);
     atomic_init(&account->turn, 0);
@@ -412,8 +411,7 @@ static bool note_outcome(const struct phone *phone, struct phone_account *accoun
     switch (outcome) {
     case LOGIN_ACCEPTED:
         account->state = LOGIN_PROVEN;
-        account->rejections = 0;
-        account->unanswered = 0;
+        account->rejections = account->unanswered = 0;
         if (account->candidate_state == CANDIDATE_NEXT) turn(account, CANDIDATE_TAKEN);
         if (account->candidate_state == CANDIDATE_LOST) turn(account, CANDIDATE_KEPT);
         return false;
