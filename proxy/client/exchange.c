@@ -351,9 +351,11 @@ bool exchange_is_over(const struct exchange *x) {
 }
 
 bool exchange_input_ended(struct exchange *x) {
-    /* The rest of a body that nobody wants. */
-    if (x->answer == ANSWER_DONE) x->close_after = true;
-    if (x->answer == ANSWER_DONE || x->body_mode != BODY_DONE) return x->answer == ANSWER_DONE;
+    if (x->answer == ANSWER_DONE) { /* what does not come is the rest of a body nobody wants */
+        x->close_after = true;
+        return true;
+    }
+    if (x->body_mode != BODY_DONE) return false;
     /* A browser that hangs up mostly waits for nothing any more: a phone that takes one request at
      * a time is not asked for it, but what it was asked already is passed on. */
     return x->px != NULL ? phone_exchange_is_asked(x->px) : x->answer == ANSWER_HEAD;

@@ -4,9 +4,9 @@
  * file, the values that no login can prove (the administrator's password, the PIN) are its own as
  * well. They are promoted only where the vault has none in force. A login that was in force before
  * proves nothing, and where one of the new ones is not taken the phone lacks the whole file.
- * Nothing that a phone may still have is ever
- * forgotten here: it may take a password because a run of --apply was cut before it saved that, so
- * the value that was in force stays in the vault, under the setting's name with ".before". */
+ * Nothing that a phone may still have is ever forgotten here: it may take a password because a run
+ * of --apply was cut before it saved that, so the value that was in force stays in the vault, under
+ * the setting's name with ".before". */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -59,8 +59,9 @@ static bool cuts_answer(const struct phone_exchange *px, bool keep_conn) {
            (px->conn->state == PHONE_CONN_HEAD || px->conn->state == PHONE_CONN_BODY);
 }
 
-/* What is known of a password that was on its way when all ended. */
-static enum login_outcome outcome_of(const struct phone_exchange *px) {
+/* What is known of a password that was on its way when all ended; one without an answer is counted.
+ */
+static enum login_outcome count_unanswered(const struct phone_exchange *px) {
     bool counts = (px->trial || px->stale_again) && !px->worker->stopping;
     if (counts && px->form != NULL) return px_form_outcome(px);
     if (!counts || !px->password_sent) return LOGIN_NO_ANSWER;
@@ -70,7 +71,7 @@ static enum login_outcome outcome_of(const struct phone_exchange *px) {
 }
 
 static void end_login(struct phone_exchange *px) {
-    enum login_outcome outcome = outcome_of(px);
+    enum login_outcome outcome = count_unanswered(px);
     if (!px->trial && outcome == LOGIN_NO_ANSWER) return;
     bool opened = phone_login_end(px->phone, px->request.account, px->turn, outcome,
                                   worker_epoch_ms(px->worker));
@@ -133,7 +134,7 @@ static void on_failed(void *user, const char *reason) {
     struct phone_conn *c = px->conn;
     px->conn = NULL;
     if (c->used && may_reconnect(px, reason) &&
-        (px->form != NULL || outcome_of(px) == LOGIN_NO_ANSWER)) {
+        (px->form != NULL || count_unanswered(px) == LOGIN_NO_ANSWER)) {
         struct phone_login_memory login = c->logins[px->request.account];
         login.inherited = true;
         px->reconnected = true;

@@ -39,7 +39,7 @@ void px_log_rejected(const struct phone_exchange *px, const char *why) {
                                 .reason = "password_rejected",
                                 .phone = px->phone->id,
                                 .more = more,
-                                .more_count = sizeof(more) / sizeof(more[0])};
+                                .more_count = ARRAY_LEN(more)};
     event_write(px->worker->shared->log, &event);
     log_event(LOG_ERROR, "phone.credentials_rejected", "phone=" STR_FMT " account=%s why=%s",
               STR_ARG(px->phone->id),
