@@ -121,6 +121,7 @@ void harden_report_text(FILE *to, const struct config_phone *phone, enum apply_m
         cmd_print(to, result->plan->by_hand[i].mend);
         fputc('\n', to);
     }
+    if (result->saved) fputs("  saved what had only been applied\n", to);
     if (result->restarted) fputs("  restarted\n", to);
     put_steps(to, "after", result->after);
     put_open_findings(to, result->after);
@@ -161,12 +162,12 @@ json_t *harden_report_json(const struct config_phone *phone, enum apply_mode mod
                    changes, change_of(&result->plan->changes[i], result->changed[i])) == 0);
     for (size_t i = 0; result->plan != NULL && i < result->plan->by_hand_count; i++)
         ENSURE(json_array_append_new(by_hand, text_of(result->plan->by_hand[i].mend)) == 0);
-    json_t *one =
-        json_pack("{s:o,s:s,s:s?,s:o,s:b,s:o,s:o,s:o,s:o,s:b}", "phone", text_of(phone->policy->id),
-                  "outcome", outcome_of(mode, result), "reason", result->reason, "about",
-                  text_of(result->about), "good", (int)harden_report_is_good(mode, result),
-                  "before", steps_of(result->before), "after", steps_of(result->after), "changes",
-                  changes, "by_hand", by_hand, "restarted", (int)result->restarted);
+    json_t *one = json_pack(
+        "{s:o,s:s,s:s?,s:o,s:b,s:o,s:o,s:o,s:o,s:b,s:b}", "phone", text_of(phone->policy->id),
+        "outcome", outcome_of(mode, result), "reason", result->reason, "about",
+        text_of(result->about), "good", (int)harden_report_is_good(mode, result), "before",
+        steps_of(result->before), "after", steps_of(result->after), "changes", changes, "by_hand",
+        by_hand, "saved", (int)result->saved, "restarted", (int)result->restarted);
     ENSURE(one != NULL);
     return one;
 }

@@ -16,16 +16,21 @@ static void bury(struct grave *grave) {
     free(a);
 }
 
+static bool changed_any(const struct apply *a) {
+    bool any = a->result.restarted || a->result.saved;
+    for (size_t i = 0; i < a->plan.count; i++) any |= a->changed[i];
+    return any;
+}
+
 void apply_finish(struct apply *a, const char *reason) {
+    bool changed = changed_any(a);
     a->result.reason = reason;
     a->result.changed = a->changed;
-    bool changed_any = a->result.restarted;
-    for (size_t i = 0; i < a->plan.count; i++) changed_any |= a->changed[i];
     if (reason != NULL && a->request.mode != APPLY_PLAN)
         apply_note_phone(a, "phone_hardening_stopped", reason);
-    else if (changed_any && a->on_candidate)
+    else if (changed && a->on_candidate)
         apply_note_phone(a, "phone_password_recovered", NULL);
-    if (reason == NULL && changed_any && a->request.mode != APPLY_RECOVER)
+    if (reason == NULL && changed && a->request.mode != APPLY_RECOVER)
         apply_note_phone(a, "phone_hardened", NULL);
     a->done(a->user, &a->result);
     timed_stop(&a->timed);
@@ -46,6 +51,20 @@ static void start_probe(struct apply *a, probe_done *done) {
     const struct probe_options options = {.timeouts = a->way.timeouts};
     const struct probe_target target = {a->request.config, a->request.index, a->way.phone};
     (void)probe_start(a->request.worker, &target, &options, done, a);
+}
+
+static void judge_again(struct apply *a) {
+    start_probe(a, on_probed_again);
+}
+
+void apply_rest_is_saved(struct apply *a) {
+    if (a->plan.count > 0) {
+        judge_again(a);
+        return;
+    }
+    a->after = a->before;
+    a->result.after = &a->after;
+    apply_finish(a, NULL);
 }
 
 /* ---- one form after the other ---- */
@@ -145,7 +164,7 @@ static void on_restarted(void *user, const char *reason) {
     a->must_restart = false;
     a->find_count = 0; /* pages may have other names now */
     if (a->request.mode == APPLY_WUI_OFF) {
-        start_probe(a, on_probed_again);
+        judge_again(a);
     } else if (way_open(&a->way, a->phone, a->login, a->service, error, sizeof(error))) {
         a->way.account = a->account;
         (void)way_get(&a->way, STR("/"), on_back, a);
@@ -178,21 +197,22 @@ static size_t first_left(const struct apply *a) {
 static void next_group(struct apply *a) {
     size_t first = first_left(a);
     bool left = first < a->plan.count;
-    struct access_log *log = a->request.worker->shared->log;
     if (a->must_restart && (!left || a->plan.changes[first].stage > PLAN_RESTART)) {
         restart(a);
+    } else if (!left && !changed_any(a)) {
+        apply_save_rest(a);
     } else if (!left) {
-        start_probe(a, on_probed_again);
+        judge_again(a);
     } else if (a->find_count == 0) {
         start_crawl(a);
     } else if (!make_group(a, first)) {
         apply_finish(a, "form_not_found");
     } else {
-        apply_note_begun(a); /* first of all: a log that fails shows when it is written */
-        if (log != NULL && !access_log_healthy(log))
-            apply_finish(a, "record_not_written");
-        else
+        const char *reason = apply_begin_group(a);
+        if (reason == NULL)
             apply_send_group(a);
+        else
+            apply_finish(a, reason);
     }
 }
 
@@ -283,9 +303,7 @@ static void on_probed(void *user, const struct probe_result *probe) {
     if (reason != NULL || a->request.mode == APPLY_PLAN) {
         apply_finish(a, reason);
     } else if (a->plan.count == 0) {
-        a->after = a->before;
-        a->result.after = &a->after;
-        apply_finish(a, NULL);
+        apply_save_rest(a);
     } else {
         start_crawl(a);
     }

@@ -15,6 +15,9 @@
  *   8. Administrator mode off. Afterwards only the service account changes anything.
  *   9. The phone is probed and judged again.
  *
+ * Where nothing is to be sent, a run before may have been cut between applying and saving. So the
+ * page of a setting is looked at, whether the phone has something that is not saved.
+ *
  * No journal: what is left to do is what the phone's next answer says, and which passwords it may
  * have is what the vault's candidates say. Whatever is not as expected stops this phone, and is
  * never sent again by the same run. */
@@ -53,6 +56,7 @@ struct apply_result {
     const struct harden_report *before; /* NULL: not judged */
     const struct harden_report *after;  /* NULL: not judged again */
     bool restarted;
+    bool saved; /* what an earlier run had only applied */
 };
 
 /* Slices are valid during the call. Called exactly once, never from inside apply_start. */

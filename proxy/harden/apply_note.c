@@ -37,6 +37,13 @@ void apply_note_begun(struct apply *a) {
     note(a, "phone_change_begun", "allowed", NULL, settings_of(a, &out));
 }
 
+/* First of all: a log that fails shows when it is written. */
+const char *apply_begin_group(struct apply *a) {
+    struct access_log *log = a->request.worker->shared->log;
+    apply_note_begun(a);
+    return log != NULL && !access_log_healthy(log) ? "record_not_written" : NULL;
+}
+
 void apply_note_ended(struct apply *a, const char *reason) {
     char text[EVENT_TEXT_MAX];
     struct outbuf out;

@@ -47,6 +47,7 @@ struct apply {
     struct way way;
     struct way_account login, service; /* that the phone takes now */
     bool open;                         /* it asks for no login */
+    bool off;                          /* its web interface is, as it should be */
     bool on_candidate;                 /* it takes a candidate: that may not be saved */
     enum phone_account_kind account;   /* by which pages are read and forms sent */
     struct arena arena;                /* reports and plan */
@@ -80,6 +81,10 @@ void apply_finish(struct apply *a, const char *reason);
 void apply_send_group(struct apply *a);
 /* The phone has the group, and has saved it. */
 void apply_group_holds(struct apply *a);
+/* Nothing is to be sent: save what an earlier run had only applied, then go on with
+ * apply_rest_is_saved, or the end. */
+void apply_save_rest(struct apply *a);
+void apply_rest_is_saved(struct apply *a);
 /* The group was not taken: the end. */
 void apply_stop_group(struct apply *a, const char *reason);
 /* The group was sent: try the accounts that it changed, then go on with apply_accounts_hold. */
@@ -102,7 +107,8 @@ struct way_account apply_new_service(const struct apply *a);
 /* The phone has these: promote and commit. False where the vault could not be written. */
 bool apply_keep(struct apply *a, const struct str *settings, size_t count);
 
-/* Records of the group. */
+/* Records of the group. apply_begin_group: NULL, or why nothing may be sent. */
+MUST_USE const char *apply_begin_group(struct apply *a);
 void apply_note_begun(struct apply *a);
 void apply_note_ended(struct apply *a, const char *reason);
 void apply_note_phone(struct apply *a, const char *event, const char *reason);

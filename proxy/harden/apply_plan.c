@@ -121,7 +121,8 @@ static const char *make_wants(struct apply *a) {
 const char *apply_make_plan(struct apply *a, const struct probe_result *probe) {
     const struct profile *profile = a->phone->policy->profile;
     struct harden_facts facts = probe->facts;
-    if (is_off(a, &facts)) return NULL; /* nothing to do, and no way to do it */
+    a->off = is_off(a, &facts);
+    if (a->off) return NULL; /* nothing to do, and no way to do it */
     if (!is_this_phone(a, probe)) return "key_is_shared";
     if (a->request.mode == APPLY_HARDEN) facts.wui_off_wanted = false;
     const char *reason = make_wants(a);

@@ -1,4 +1,5 @@
-/* A form is sent, what it only applied is saved, and the page is looked at.
+/* A form is sent, what it only applied is saved, and the page is looked at. At the end of a run
+ * that sent nothing, what an earlier one had only applied is saved.
  *
  * Phones that apply and save by two buttons show the second one while something is not saved. Where
  * a run was cut, its candidates are sent again, and then there may be no such button: because the
@@ -132,4 +133,72 @@ void apply_send_group(struct apply *a) {
         if (change->confirm.len > 0) add_pair(a, change->confirm, value);
     }
     start_change(a, CHANGE_SEND, on_sent);
+}
+
+/* ---- what a run that was cut had only applied ---- */
+
+static void on_rest_saved(void *user, const struct change_result *result) {
+    struct apply *a = user;
+    a->result.saved = result->reason == NULL;
+    apply_note_ended(a, result->reason);
+    if (result->reason == NULL)
+        apply_rest_is_saved(a);
+    else
+        apply_finish(a, result->reason);
+}
+
+static void on_rest_looked_at(void *user, const struct change_result *result) {
+    struct apply *a = user;
+    if (result->reason != NULL && strcmp(result->reason, "save_not_found") == 0) {
+        apply_rest_is_saved(a);
+        return;
+    }
+    const char *reason = result->reason;
+    if (reason == NULL) reason = apply_begin_group(a);
+    if (reason == NULL)
+        start_change(a, CHANGE_SAVE, on_rest_saved);
+    else
+        apply_finish(a, reason);
+}
+
+static void on_rest_found(void *user, const struct crawl_result *result) {
+    struct apply *a = user;
+    const struct crawl_want *found = &a->finds[0];
+    if (result->reason != NULL) {
+        apply_finish(a, result->reason);
+    } else if (found->target_len == 0) { /* it could not have been sent, either */
+        apply_rest_is_saved(a);
+    } else {
+        memcpy(a->target, found->target, found->target_len);
+        a->target_len = found->target_len;
+        start_change(a, CHANGE_LOOK, on_rest_looked_at);
+    }
+}
+
+/* A setting of the guide that every phone of this profile has; rather one that its page still
+ * changes where all others were provisioned. */
+static struct str usual_setting(const struct profile *profile) {
+    struct str usual = STR_NONE;
+    for (size_t i = 0; i < profile->harden_count; i++) {
+        const struct harden_rule *rule = &profile->harden[i];
+        bool pattern = str_find(rule->setting, '*', 0) < rule->setting.len;
+        if (rule->step > HARDEN_STEP_MAX || rule->optional || pattern) continue;
+        if (rule->perm == PROVISION_RW) return rule->setting;
+        if (usual.len == 0) usual = rule->setting;
+    }
+    return usual;
+}
+
+void apply_save_rest(struct apply *a) {
+    struct str setting = usual_setting(a->phone->policy->profile);
+    if (a->off || a->request.mode != APPLY_HARDEN || setting.len == 0) {
+        apply_rest_is_saved(a);
+        return;
+    }
+    a->group_count = a->pair_count = 0;
+    add_pair(a, setting, STR_NONE);
+    a->finds[0] = (struct crawl_want){.name = setting};
+    a->find_count = 1;
+    a->way.account = a->service.user.len > 0 ? ACCOUNT_ADMIN : a->account;
+    (void)crawl_start(&a->way, a->finds, 1, on_rest_found, a);
 }

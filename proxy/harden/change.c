@@ -83,9 +83,18 @@ static void on_sent(void *user, const struct fetch_answer *answer) {
     finish(c, refusal(answer));
 }
 
+/* A form with a button "Save" of its own leaves nothing unsaved. */
+static bool saves_itself(struct change *c, struct str page) {
+    struct form form;
+    return c->request.count > 0 &&
+           form_find(page, c->request.pairs[0].setting, &c->arena, &form) == FORM_OK &&
+           form_button(&form, STR("Save")) != NULL;
+}
+
 /* Some phones take a form first and save it by a second button, which then is on their pages. */
 static const char *save_now(struct change *c, struct str page) {
     static const char *const names[] = {"save", "Save", "SAVE", "Settings", "settings"};
+    if (c->request.kind == CHANGE_LOOK && saves_itself(c, page)) return "save_not_found";
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct form form;
         arena_wipe(&c->arena);

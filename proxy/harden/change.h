@@ -18,7 +18,8 @@ struct change_pair {
 enum change_kind {
     CHANGE_SEND,  /* fill in and save, or, where the form only applies, apply */
     CHANGE_SAVE,  /* press the button "Save" of what was applied; no pairs */
-    CHANGE_LOOK,  /* is there a button "Save"? "save_not_found" if not; no pairs */
+    CHANGE_LOOK,  /* is there a button "Save", other than that of the first pair's own form?
+                     "save_not_found" if not; values do not count */
     CHANGE_CHECK, /* does the page show these values? Passwords are not compared */
 };
 

@@ -174,3 +174,62 @@ def test_cut_on_the_way_from_the_factory_state_and_power_fails(factory, new_site
     lose_power(phone)
     known_to_the_vault(site, phone)
     finish(site, phone, "--apply")
+
+
+# --- settings that are no passwords: the phone itself shows nothing to be changed ---------------
+
+def cut_at_a_setting(factory, new_site, setting, value):
+    """A hardened phone on which one setting fell back, and a run that was killed when it was
+    applied again and not saved."""
+    phone = factory(save_after_apply=True)
+    site = new_site({"101": phone})
+    assert site.harden("--apply", "101")[0] == 0
+    phone.set(**{setting: value})
+    assert Killed(site, phone, "--apply", "101").at(1, "after", "POST")
+    state = phone.state()
+    assert phone.settings()[setting] != value and state["stored"][setting] == value
+    return site, phone
+
+
+def nothing_is_sent(site, phone):
+    phone.reset()
+    status, said = site.harden("--apply", "101")
+    assert (status, said["101"]["changes"], said["101"]["saved"]) == (0, [], False)
+    assert {r["method"] for r in phone.counters()["last"]} == {"GET"}
+
+
+@pytest.mark.parametrize("setting, value", [
+    ("admin_mode", "on"), ("use_hidden_tags", "off"), ("enable_keyboard_lock", "off")])
+def test_cut_before_a_setting_is_saved(factory, new_site, setting, value):      # noqa: F811
+    """Nothing is left to be sent, and yet it would be gone at the next restart: it is saved."""
+    site, phone = cut_at_a_setting(factory, new_site, setting, value)
+    wanted = phone.settings()[setting]
+    assert site.harden("--plan", "101")[1]["101"]["changes"] == []
+    assert phone.state()["stored"][setting] == value        # a plan saves nothing
+    status, said = site.harden("--apply", "101")
+    assert (status, said["101"]["changes"], said["101"]["saved"]) == (0, [], True)
+    assert "settings" not in site.records(event="phone_changed")[-1]    # none was sent
+    assert [r["event"] for r in site.records(phone_id="101")][-3:] == [
+        "phone_change_begun", "phone_changed", "phone_hardened"]
+    lose_power(phone)
+    assert phone.settings()[setting] == wanted
+    checked(site, phone)
+    nothing_is_sent(site, phone)
+
+
+def test_cut_before_a_setting_is_saved_and_no_record_can_be_written(factory, new_site):  # noqa: F811
+    site, phone = cut_at_a_setting(factory, new_site, "admin_mode", "on")
+    text = site.gate.file.read_text(encoding="utf-8")
+    assert text.count('"access.log"') == 1
+    site.gate.file.write_text(text.replace('"access.log"', '"/dev/full"'), encoding="utf-8")
+    status, said = site.harden("--apply", "101")
+    assert (status, said["101"]["reason"]) == (1, "record_not_written")
+    assert phone.state()["stored"]["admin_mode"] == "on"
+
+
+def test_a_phone_that_saves_at_once_gets_no_form_where_nothing_is_to_be_sent(factory,  # noqa: F811
+                                                                             new_site):
+    phone = factory()
+    site = new_site({"101": phone})
+    assert site.harden("--apply", "101")[0] == 0
+    nothing_is_sent(site, phone)
