@@ -72,11 +72,13 @@ static void end(struct stream *s, enum stream_end why) {
     if (!news || s->state == STREAM_CLOSED) return;
     s->ended = true;
     s->lost = why == STREAM_END_RESET;
-    if (s->state == STREAM_FINISHING) {
-        stream_close(s);
+    if (s->state != STREAM_FINISHING) {
+        s->ops->on_end(s, why);
         return;
     }
-    s->ops->on_end(s, why);
+    /* Whoever sends nothing more may still read: our last answer goes on, within its time. */
+    bool sent = s->unsent == 0 && !s->writing;
+    if (sent || (why != STREAM_END_NOTIFY && why != STREAM_END_EOF)) stream_close(s);
 }
 
 /* OpenSSL could not go on: nothing to read yet, a clean end, or a failure whose alert is in the
@@ -183,8 +185,7 @@ void stream_feed(struct stream *s, struct str octets) {
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
     (void)suggested;
-    struct stream *s = handle->data;
-    *buf = uv_buf_init(s->io->read_buffer, IO_READ_SIZE);
+    *buf = uv_buf_init(((struct stream *)handle->data)->io->read_buffer, IO_READ_SIZE);
 }
 
 static void on_read(uv_stream_t *tcp, ssize_t got, const uv_buf_t *buf) {

@@ -144,6 +144,28 @@ static void who_leaves_the_list_stays_out(void **state) {
     assert_int_equal(arrived(&w->ends[2]), strlen("answer"));
 }
 
+/* Whoever sends nothing more still gets the last answer to its end. */
+static void an_end_does_not_cut_the_last_answer(void **state) {
+    static char answer[1024 * 1024], piece[64 * 1024];
+    struct world *w = *state;
+    struct end *end = &w->ends[1];
+    size_t total = 0;
+    ssize_t got;
+    stream_read(&end->stream);
+    stream_write(&end->stream, (struct str){answer, sizeof(answer)});
+    stream_finish(&end->stream);
+    assert_true(stream_unsent(&end->stream) > 0); /* more than the kernel takes */
+    assert_int_equal(shutdown(end->peer, SHUT_WR), 0);
+    do {
+        uv_run(&w->loop, UV_RUN_NOWAIT);
+        got = recv(end->peer, piece, sizeof(piece), MSG_DONTWAIT);
+        if (got > 0) total += (size_t)got;
+    } while (got != 0);
+    assert_int_equal(total, sizeof(answer));
+    uv_run(&w->loop, UV_RUN_NOWAIT);
+    assert_true(stream_is_closed(&end->stream)); /* and nobody is waited for */
+}
+
 /* on_closed comes before the next io_flush, and the memory goes with it. */
 static void a_reset_leaves_every_list(void **state) {
     struct world *w = *state;
@@ -171,6 +193,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(small_writes_leave_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(much_leaves_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_leaves_the_list_stays_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_end_does_not_cut_the_last_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_leaves_every_list, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
