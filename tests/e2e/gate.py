@@ -363,9 +363,13 @@ class Gate:
         if self.process.poll() is not None:
             raise AssertionError("phonegate serve ended with %d:\n%s\n%s" % (
                 self.process.returncode, self.stderr(), self.file.read_text()))
+        places = [(self.address, self.port), (self.address, self.http_port)]
+        if "status" in self.config:
+            host, _, port = self.config["status"]["listen"].rpartition(":")
+            places.append((host.strip("[]"), int(port)))
         try:
-            for port in (self.port, self.http_port):
-                socket.create_connection((self.address, port), 1).close()
+            for place in places:
+                socket.create_connection(place, 1).close()
             return True
         except OSError:
             return False
