@@ -122,7 +122,14 @@ void load_from_vault(struct loader *l, const config_setting_t *at, struct str id
     }
     account->password = take(l, id, setting, VAULT_CURRENT);
     account->candidate = take(l, id, setting, VAULT_CANDIDATE);
-    if (account->password.len == 0 && account->candidate.len == 0)
+    if (account->password.len > 0 || account->candidate.len > 0) return;
+    /* A reload would take away a password that the running gate has. */
+    if (!vault_names_all(l->vault))
+        reader_error(r, at,
+                     "vault %s: record %.64s " STR_FMT ": it is missing, or was cut off with the "
+                     "index: put a copy in its place, or set it again with `phonegate secret set`",
+                     l->snapshot->config.vault.file.ptr, id.ptr, STR_ARG(setting));
+    else
         reader_warning(r, at,
                        "the vault has no " STR_FMT " of phone \"%.64s\": nobody reaches it with "
                        "this account until `phonegate harden --apply` or `phonegate secret set` "

@@ -92,6 +92,10 @@ const char *vault_problem(const struct vault *v, struct str phone, struct str se
     return item == NULL || item->gone ? NULL : item->problem;
 }
 
+bool vault_names_all(const struct vault *v) {
+    return v->text.index_problem == NULL;
+}
+
 bool vault_put(struct vault *v, struct str phone, struct str setting, enum vault_which which,
                struct str value) {
     if (value.len == 0 || value.len > VAULT_VALUE_MAX) return false;

@@ -57,6 +57,8 @@ MUST_USE bool vault_get(const struct vault *v, struct str phone, struct str sett
 /* Why the record of this name cannot be used; NULL where it is fine or there is none. */
 const char *vault_problem(const struct vault *v, struct str phone, struct str setting,
                           enum vault_which which);
+/* False: the index is damaged, so nobody can say which records are missing. */
+bool vault_names_all(const struct vault *v);
 
 /* In memory, until vault_commit. put: false for a name of other than 1 to VAULT_NAME_MAX graphic
  * ASCII characters or with # first, and for an empty or too long value. promote: the candidate

@@ -311,6 +311,22 @@ def test_a_damaged_record_is_named_and_the_rest_is_read(vaulted, sign_in):
     assert check(gate).returncode == 0 and secret(gate, "list").returncode == 0
 
 
+@pytest.mark.parametrize("cut", [lambda text: text[:text.index(b"#index") + 40],    # in the index
+                                 lambda text: text[:text.index(b"101 ")],           # before the record
+                                 lambda text: text[:len(text) - 30]])               # in the record
+def test_a_vault_that_was_cut_takes_no_password_away(vaulted, sign_in, cut):
+    gate, _ = vaulted(RIGHT)
+    gate.start()
+    assert sign_in(gate, "bob").get(PAGE).status == 200
+    path = gate.dir / "state/vault"
+    path.write_bytes(cut(path.read_bytes()))
+    gate.reload("config.reload_refused")
+    seen = check(gate)
+    assert seen.returncode == 1 and "record 101 http_pass" in seen.stdout, seen.stdout
+    assert sign_in(gate, "bob").get(PAGE).status == 200
+    assert put(gate, RIGHT).returncode == 0 and check(gate).returncode == 0
+
+
 def test_what_is_damaged_survives_a_write(vaulted):
     gate, _ = vaulted(RIGHT)
     damage(gate, "101 http_pass current")
