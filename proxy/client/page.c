@@ -62,6 +62,12 @@ static const struct {
     {"phone_not_hardened", "This phone asks for no proper login",
      "It is not opened until its web login is set to Digest. The team that runs the gate must "
      "harden it first."},
+    {"phone_locked", "The phone lets nobody in",
+     "It refuses its pages before it has asked for a login: most phones do so for some minutes "
+     "after "
+     "wrong passwords. Wait, then try again."},
+    {"phone_busy", "The phone is busy",
+     "It says so itself: it may be starting. Wait a minute and try again."},
     {"phone_credentials_missing", "The gate has no password for this phone",
      "Its account is kept in the vault, where there is none yet: `phonegate harden --apply` or "
      "`phonegate secret set` puts one there."},

@@ -37,6 +37,7 @@ const char *harden_report_words(const char *reason) {
         {"wui_is_wanted", "its entry in the configuration does not say wui = false"},
         {"phone_refused", "nobody answers there"},
         {"phone_connect_timeout", "nobody answers there"},
+        {"phone_busy", "it says that it is busy: wait some minutes"},
     };
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (strcmp(words[i][0], reason) == 0) return words[i][1];

@@ -134,6 +134,7 @@ const char *report_meaning(const char *trouble) {
         {"phone_connect_timeout", "Its address does not answer."},
         {"phone_closed", "It hangs up without an answer: starting, or locked."},
         {"phone_first_byte_timeout", "It takes requests and stays silent."},
+        {"phone_busy", "It says that it is busy: starting, most likely."},
         {"certificate_changed",
          "It shows another certificate than the pinned one; no password was sent."},
         {"certificate_unpinned", "Nobody has confirmed its certificate yet (phonegate pin add)."},

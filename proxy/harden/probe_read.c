@@ -33,8 +33,10 @@ static void read_page(struct probe *p, struct str target, fetch_done *done) {
 
 void probe_failed(struct probe *p, const char *reason) {
     bool refused = strcmp(reason, "phone_credentials_rejected") == 0;
+    bool locked = strcmp(reason, "phone_locked") == 0;
     if (refused) p->result.facts.login_refused = true;
-    probe_trouble(p, refused ? "login_refused" : reason);
+    if (locked) p->result.facts.locked_out = true;
+    probe_trouble(p, refused ? "login_refused" : locked ? "locked_out" : reason);
 }
 
 /* ---- which phone it is ---- */

@@ -106,6 +106,7 @@ static void taken(struct recover *r) {
 static const char *name_of(const struct recover *r, const struct fetch_answer *answer) {
     bool known = account_of(r, r->turn).user.len > 0;
     if (answer->reason == NULL) return answer->status == 403 ? "locked_out" : "page_not_found";
+    if (strcmp(answer->reason, "phone_locked") == 0) return "locked_out";
     if (strcmp(answer->reason, "phone_not_hardened") == 0) return "basic_only";
     /* It asks for a login, and there is none to give (way_open), or none that it would take. */
     if (strcmp(answer->reason, "phone_challenge_unsupported") == 0)

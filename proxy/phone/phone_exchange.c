@@ -97,7 +97,7 @@ static unsigned status_of(const char *reason) {
     static const char *const gateway_timeout[] = {"phone_connect_timeout",
                                                   "phone_first_byte_timeout", "phone_stalled"};
     static const char *const unavailable[] = {"phone_queue_full", "phone_queue_timeout",
-                                              "no_descriptors"};
+                                              "no_descriptors", "phone_busy", "phone_locked"};
     for (size_t i = 0; i < ARRAY_LEN(gateway_timeout); i++) {
         if (strcmp(reason, gateway_timeout[i]) == 0) return 504;
     }

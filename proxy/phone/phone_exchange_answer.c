@@ -164,8 +164,21 @@ void px_give_head(struct phone_exchange *px, const struct response_view *res) {
     if (px->owner != NULL) px->events->head(px->owner, res);
 }
 
+/* Refusals to everybody, of a phone that may ask for a login again when it is over: nothing is said
+ * about how it is protected. NULL: another answer. */
+static const char *refusal_of(unsigned status) {
+    if (status == 403 || status == 423 || status == 429) return "phone_locked";
+    if (status == 503) return "phone_busy";
+    return status >= 500 ? "phone_error" : NULL;
+}
+
 /* An answer to a request without credentials that was no 401: the phone is open. */
 static void on_open_phone(struct phone_exchange *px, const struct response_view *res) {
+    const char *refusal = refusal_of(res->status);
+    if (!phone_may_be_open(px->phone) && refusal != NULL) {
+        px_fail(px, refusal);
+        return;
+    }
     if (!phone_may_be_open(px->phone)) {
         log_event(LOG_ERROR, "phone.not_hardened", "phone=" STR_FMT " status=%u",
                   STR_ARG(px->phone->id), res->status);
@@ -211,8 +224,9 @@ void px_on_head(void *user, const struct response_view *res) {
 
 void px_on_body(void *user, struct str data) {
     struct phone_exchange *px = user;
-    /* For nobody, all of it has PHONE_ORPHAN_MS, however busily it drips. */
-    if (px->owner != NULL) px_set_deadline(px, px->timeouts.stall_ms);
+    /* For nobody, all of it has PHONE_ORPHAN_MS, however busily it drips; of what is only read away
+     * the owner sees nothing, so all of that has the time of one wait. */
+    if (px->owner != NULL && px->state != PX_DISCARD) px_set_deadline(px, px->timeouts.stall_ms);
     if (px->state == PX_ANSWER && px->owner != NULL) {
         px->events->body(px->owner, data);
         return;

@@ -90,12 +90,12 @@ class Link:
 
 class OddPhone:
     """Asks for Digest and answers well, but for `odd`: odd(link, method, target, head) takes every
-    request with credentials whose path begins with /odd."""
+    request with credentials whose path begins with /odd. bare(link, head) takes every request without."""
 
     def __init__(self, ca, user="gate"):
         self.user, self.password = user, "phone-" + secrets.token_hex(8)
         self.service = None
-        self.odd = None
+        self.odd = self.bare = None
         self.logins = 0         # requests that came with credentials
         self.failed = 0         # of them those that prove nothing
         self.connections = 0
@@ -153,6 +153,9 @@ class OddPhone:
         self.logins += login is not None
         if login and self.odd and target.startswith("/odd"):
             self.odd(link, method, target, head)
+            return
+        if not login and self.bare:
+            self.bare(link, head)
             return
         link.read_body(head)
         if login and self._proves(link, method, login[1]):

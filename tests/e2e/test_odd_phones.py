@@ -179,6 +179,47 @@ def test_broken_records_are_a_fault_of_TLS(odd_gate, odd_phone, sign_in):
     is_well(s)
 
 
+# --- answers to a request without credentials ----------------------------------------------------
+
+@pytest.mark.parametrize("status, reason, ours", [
+    ("403 Forbidden", "phone_locked", 503), ("423 Locked", "phone_locked", 503),
+    ("429 Too Many", "phone_locked", 503), ("503 Starting", "phone_busy", 503),
+    ("500 Oops", "phone_error", 502), ("302 Found", "phone_not_hardened", 502)])
+def test_C01_a_phone_that_refuses_everybody_is_not_one_without_a_login(odd_gate, odd_phone, sign_in,
+                                                                       status, reason, ours):
+    """It is locked, or starting: no password is sent, and nobody is alarmed about its settings."""
+    odd_phone.bare = lambda link, head: (
+        link.read_body(head), link.send(answer(b"their page", status.encode(), b"Location: /login\r\n")))
+    s = sign_in(odd_gate, "bob")
+    fails(odd_gate, s, reason, ours)
+    page = s.get(ODD)
+    assert b"their page" not in page.body and page.one("location") is None
+    assert odd_phone.logins == 0
+    assert ("phone.not_hardened" in odd_gate.stderr()) == (reason == "phone_not_hardened")
+    odd_phone.bare = None
+    is_well(s)
+    s.close()
+    odd_gate.rest.check()
+
+
+def test_the_page_of_a_challenge_that_drips_has_an_end(odd_gate, odd_phone, sign_in):
+    """The person sees nothing of it, and all the others wait for the phone."""
+    def drip(link, head):
+        link.send(b"HTTP/1.1 401 No\r\nContent-Length: 9999\r\n" + odd_phone.challenge(link) + b"\r\n")
+        for _ in range(100):
+            link.send(b"x")
+            time.sleep(0.1)
+    odd_phone.bare = drip
+    s = sign_in(odd_gate, "bob", timeout=20)
+    start = time.monotonic()
+    fails(odd_gate, s, "phone_stalled", 504)
+    assert time.monotonic() - start < 9     # of the ten seconds that it would take
+    odd_phone.bare = None
+    is_well(s)
+    s.close()
+    odd_gate.rest.check()
+
+
 # --- answers before the request is through -------------------------------------------------------
 
 def early(then, after=100_000):
