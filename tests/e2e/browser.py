@@ -27,6 +27,7 @@ class Browser:
         self.prompts = []           # origins that asked
         self.failures = []          # requests without an answer
         self.loads = 0
+        self.loaded = set()         # documents (their loaders) that are there with all that is on them
         self.waiting = {}
         self.number = 0
         self.buffer = b""
@@ -50,6 +51,7 @@ class Browser:
         self.session = self.call("Target.attachToTarget", targetId=target,
                                  flatten=True)["sessionId"]
         self.call("Page.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
         self.call("Network.enable")
         self.call("Fetch.enable", handleAuthRequests=True)
 
@@ -61,7 +63,7 @@ class Browser:
         os.write(self.out, json.dumps(message).encode() + b"\0")
         return self.number
 
-    def call(self, method, timeout=30, **params):
+    def call(self, method, timeout=60, **params):
         number = self._send(method, params)
         end = time.monotonic() + timeout
         while number not in self.waiting:
@@ -92,6 +94,8 @@ class Browser:
             self._prompt(params)
         elif message["method"] == "Page.loadEventFired":
             self.loads += 1
+        elif message["method"] == "Page.lifecycleEvent" and params["name"] == "load":
+            self.loaded.add(params["loaderId"])
         elif message["method"] == "Network.loadingFailed":
             self.failures.append(params.get("errorText"))
 
@@ -104,11 +108,16 @@ class Browser:
         self._send("Fetch.continueWithAuth",
                    {"requestId": params["requestId"], "authChallengeResponse": answer})
 
-    def open(self, url, timeout=30):
-        """Load a page with everything on it."""
+    def open(self, url, timeout=60):
+        """Load a page with everything on it; what another page still loads does not count."""
         before = self.loads
-        self.call("Page.navigate", timeout, url=url)
-        self._until_loaded(before, timeout)
+        went = self.call("Page.navigate", timeout, url=url)
+        if "loaderId" not in went or "errorText" in went:
+            self._until_loaded(before, timeout)
+            return
+        end = time.monotonic() + timeout
+        while went["loaderId"] not in self.loaded:
+            self._read(end)
 
     def _until_loaded(self, before, timeout):
         end = time.monotonic() + timeout
@@ -121,7 +130,7 @@ class Browser:
         while select.select([self.inp], [], [], max(0, end - time.monotonic()))[0]:
             self._read(end + 1)
 
-    def click(self, selector, timeout=30):
+    def click(self, selector, timeout=60):
         """Follow a link as a person does."""
         before = self.loads
         self.run("document.querySelector(%s).click()" % json.dumps(selector))

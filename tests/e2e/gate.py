@@ -1,6 +1,7 @@
 """The real program and simulated phones as a test sees them."""
 
 import collections
+import contextlib
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ PYTHON = "/usr/bin/python3"
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|"
                        r"ThreadSanitizer|ENSURE|Assertion")
 SLOWER = float(os.environ.get("E2E_SLOWER", "1"))   # for sanitizer builds
+PATIENCE_S = 15
 
 
 def program():
@@ -30,13 +32,30 @@ def program():
 given_ports = collections.deque(maxlen=256)
 # Below those that the system gives to whoever connects: one of them may be gone before it is listened on.
 PORTS = range(10000, 32000)
+BLOCK = 500
+our_block = []      # a socket whose name says that this process has the block, and the block
+
+
+def ports():
+    """Those of this process alone: files of tests run side by side, gates share ports (SO_REUSEPORT), and
+    between the choice of a port and its use is time."""
+    for first in range(PORTS.start, PORTS.stop, BLOCK):
+        if our_block:
+            break
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind("\0phonegate-tests-ports-%d" % first)       # gone with this process
+            our_block.extend((claim, range(first, first + BLOCK)))
+        except OSError:
+            claim.close()
+    return our_block[1] if our_block else PORTS
 
 
 def free_port(address="127.0.0.1"):
     """One that nobody uses, and that was not given away here lately: it may not be listened on yet."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     while True:
-        port = secrets.choice(PORTS)
+        port = secrets.choice(ports())
         with socket.socket(family) as sock:
             try:
                 sock.bind((address, port))
@@ -48,8 +67,8 @@ def free_port(address="127.0.0.1"):
 
 
 def wait_for(condition, seconds=5.0, what="condition"):
-    """The condition's first true value."""
-    end = time.monotonic() + seconds * SLOWER
+    """The condition's first true value. It is waited for, not timed: a busy machine has more time."""
+    end = time.monotonic() + max(seconds, PATIENCE_S) * SLOWER
     while True:
         value = condition()
         if value:
@@ -57,6 +76,12 @@ def wait_for(condition, seconds=5.0, what="condition"):
         if time.monotonic() > end:
             raise AssertionError("never came: " + what)
         time.sleep(0.01)
+
+
+def kernel_buffers():
+    """What the kernel may hold between one that writes and one that does not read, in octets."""
+    return sum(int(pathlib.Path("/proc/sys/net/ipv4", name).read_text().split()[2])
+               for name in ("tcp_rmem", "tcp_wmem"))
 
 
 def status_listener():
@@ -145,7 +170,7 @@ class Phone:
         url = "http://127.0.0.1:%d%s" % (self.info["control"], path)
         data = None if values is None else json.dumps(values).encode()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, data, timeout=10) as answer:
+        with opener.open(url, data, timeout=30) as answer:
             return json.load(answer)
 
     def counters(self):
@@ -385,6 +410,32 @@ class Gate:
         self.process.send_signal(signal.SIGHUP)
         wait_for(lambda: self.stderr().count(marker) > before, 5, marker)
 
+    @contextlib.contextmanager
+    def paused(self):
+        """What is sent meanwhile the gate finds in one moment, however slow this machine is."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def at_once(self, sources, octets=b""):
+        """A connection from each address, in this order; with one worker they are taken in one turn of its loop."""
+        socks = []
+        with self.paused():
+            for source in sources:
+                sock = socket.socket()
+                sock.settimeout(20 * SLOWER)
+                sock.bind((source, 0))
+                sock.connect(("127.0.0.1", self.port))
+                sock.sendall(octets)
+                socks.append(sock)
+        return socks
+
+    def rests(self):
+        """Nobody is connected any more, not even whoever looked whether it is up."""
+        wait_for(lambda: self.metrics()["connections"] == 1, 5, "no connection but the one that asks")
+
     def stderr(self):
         return (self.dir / "stderr").read_text(errors="replace")
 
@@ -411,7 +462,7 @@ class Gate:
     def metrics(self):
         """Numbers of the status listener (see status_listener), without their prefix."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open("http://%s/metrics" % self.config["status"]["listen"], timeout=10) as text:
+        with opener.open("http://%s/metrics" % self.config["status"]["listen"], timeout=30) as text:
             lines = [line for line in text.read().decode().splitlines() if line[0] != "#"]
         return {name.removeprefix("phonegate_"): int(value)
                 for name, value in (line.rsplit(" ", 1) for line in lines)}
@@ -424,7 +475,7 @@ class Gate:
         if died is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(10 * SLOWER)
+                self.process.wait(30 * SLOWER)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

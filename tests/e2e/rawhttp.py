@@ -6,6 +6,8 @@ import ssl
 import struct
 import time
 
+from gate import SLOWER
+
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 STATUS = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) ([\t\x20-\x7e]*)\Z")
 
@@ -58,16 +60,17 @@ def tls_context(ca=None, minimum=None, maximum=None, alpn=None):
 
 
 class Client:
-    """One connection. `sni` None sends none; `tls` None speaks clear text."""
+    """One connection. `sni` None sends none; `tls` None speaks clear text; `sock` is one that is there already."""
 
     def __init__(self, port, sni="gate.localhost", tls=None, address="127.0.0.1", first=b"",
-                 timeout=10.0, plain=False, receive_buffer=0):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        raw = socket.socket(family, socket.SOCK_STREAM)
-        raw.settimeout(timeout)
-        if receive_buffer:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        raw.connect((address, port))
+                 timeout=20.0 * SLOWER, plain=False, receive_buffer=0, sock=None):
+        raw = sock
+        if not raw:
+            raw = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+            raw.settimeout(timeout)
+            if receive_buffer:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            raw.connect((address, port))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if first:
             raw.sendall(first)
@@ -134,7 +137,7 @@ class Client:
             have += len(piece)
         return b"".join(pieces)
 
-    def at_end(self, timeout=5.0):
+    def at_end(self, timeout=10.0 * SLOWER):
         """True when the gate closes without sending anything more."""
         self.sock.settimeout(timeout)
         try:

@@ -6,7 +6,6 @@ phone sees nothing of it, and what people do on the phone's own pages works."""
 import http.server
 import ssl
 import threading
-import time
 import urllib.parse
 
 import pytest
@@ -166,7 +165,7 @@ def test_without_a_gate_the_phone_reboots(new_phone, evil, browse, where):
     for i, kind in enumerate(place.kinds):
         attack(b, place.url(kind, base))
         pump(b, lambda: phone.counters()["reboots"] > i, what="the reboot by " + kind)
-        time.sleep(0.1)             # twice as long as it takes to start
+        pump(b, lambda: not phone.state()["booting"], what="the phone is back")
 
 
 @pytest.mark.parametrize("where", ["foreign", "same domain"])

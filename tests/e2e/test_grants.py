@@ -10,7 +10,7 @@ import pytest
 import rawhttp
 from cfgdir import ConfigDir
 from digestclient import Digest
-from gate import ROOT, program, shown, wait_for
+from gate import ROOT, SLOWER, program, shown, wait_for
 
 PAGE = "/phone/101/info.htm"
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -91,9 +91,13 @@ def test_the_next_grant_that_is_in_force_counts(new_gate, sign_in):
 
 def test_an_elevation_begins_and_ends(new_gate, sign_in):
     """On one connection, each request by the moment at which it is asked."""
-    begins, ends = time.time() + 2, time.time() + 5
-    gate = new_gate(grants=(grant(role="admin", since=utc(2), until=utc(5)), grant()))
+    gate = new_gate(grants=(grant(),))
     bob = sign_in(gate, "bob")
+    assert bob.get("/phone/101/settings.htm").status == 403
+    begins, ends = time.time() + 2, time.time() + 4 + 2 * SLOWER
+    gate.rewrite(grants=(grant(role="admin", scripts=True, since=utc(2), until=utc(4 + 2 * SLOWER)),
+                         grant(scripts=True)))
+    gate.reload("config.reloaded")
     statuses = []
     while time.time() < ends + 1.5:
         before = time.time()

@@ -6,6 +6,7 @@ import pytest
 
 import rawhttp
 from digestclient import Digest
+from gate import SLOWER, status_listener, wait_for
 from rawhttp import Client, head
 
 PAGE = "/phone/101/info.htm"
@@ -188,8 +189,8 @@ def test_limit_of_idle_time_closes_without_an_answer(new_gate):
         c.send(head("GET", "/"))
         assert c.read().status == 401
         start = time.monotonic()
-        assert c.at_end(5)
-        assert time.monotonic() - start < 4
+        assert c.at_end()
+        assert time.monotonic() - start < 5 * SLOWER
 
 
 def test_limit_of_a_stalled_body_is_408(new_gate):
@@ -203,26 +204,22 @@ def test_limit_of_a_stalled_body_is_408(new_gate):
 
 
 def test_limit_of_connections_per_address(new_gate):
-    gate = new_gate(limits={"connections_per_address": 4})
-    clients = [Client(gate.port) for _ in range(4)]
-    for c in clients:
+    gate = new_gate(limits={"connections_per_address": 4}, workers=1, status=status_listener())
+    gate.rests()
+
+    def status(c):
         c.send(head("GET", "/"))
-        assert c.read().status == 401
-    try:
-        with Client(gate.port) as c:
-            c.send(head("GET", "/"))
-            answer = c.read()
-            assert answer.status == 503
-    except (OSError, rawhttp.Closed):
-        pass
+        return c.read().status
+    clients = [Client(gate.port, sock=sock) for sock in gate.at_once(["127.0.0.1"] * 5)]
+    assert [status(c) for c in clients] == [401] * 4 + [503]
     assert gate.record(reason="address_connections_full")
-    clients.pop().close()
-    time.sleep(0.2)
-    with Client(gate.port) as c:
-        c.send(head("GET", "/"))
-        assert c.read().status == 401
     for c in clients:
         c.close()
+
+    def is_let_in():
+        with Client(gate.port) as c:
+            return status(c) == 401
+    wait_for(is_let_in, 5, "room again")
 
 
 # --- Expect, bodies nobody reads -----------------------------------------------------------------
@@ -323,9 +320,9 @@ def test_R27_http09_by_a_bare_lf(site, client):
 
 
 def test_one_record_for_a_malformed_request(site, client):
-    before = len(site.records())
+    port = client.sock.getsockname()[1]
     client.send(b"GET / HTTP/1.1\r\nHost : gate.localhost\r\n\r\n")
     assert client.read().status == 400 and client.at_end()
     site.record(status=400)
     time.sleep(0.1)
-    assert len(site.records()) == before + 1
+    assert len([r for r in site.records()[site.mark:] if r["src_port"] == port]) == 1

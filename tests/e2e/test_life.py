@@ -25,11 +25,13 @@ def test_R07_reload_under_load_asks_nobody_for_a_password(new_gate, new_phone):
     seen, prompts = [], []
 
     def load():
-        with Session(gate, "bob", timeout=20) as s:
-            while not stop.is_set():
+        with Session(gate, "bob") as s:
+            mine = 0
+            while mine == 0 or not stop.is_set():
                 seen.append(s.get(PAGE).status)
+                mine += 1
             prompts.append(s.prompts)
-            prompts.append(s.digest.nc >= len(seen) // 8)
+            prompts.append(s.digest.nc == mine)
     threads = [threading.Thread(target=load) for _ in range(3)]
     for t in threads:
         t.start()
@@ -87,14 +89,19 @@ def test_reload_takes_a_new_certificate(new_gate, new_phone, tmp_path):
     gate_module.wait_for(trusted, 2, "the new certificate")
 
 
+def asked(session, phone):
+    """A request that the phone has and will answer in a while."""
+    phone.switch(ms=2000)
+    session.client.send(head("GET", PAGE, headers=[session.digest.header("GET", PAGE)]))
+    gate_module.wait_for(lambda: phone.counters()["in_flight"] == 1, 5, "the phone is asked")
+
+
 def test_a_request_under_way_outlives_the_reload(new_gate, new_phone, sign_in):
     phone = new_phone()
     gate = new_gate({"101": phone})
     s = sign_in(gate, "bob")
     assert s.get(PAGE).status == 200
-    phone.switch(ms=500)
-    s.client.send(head("GET", PAGE, headers=[s.digest.header("GET", PAGE)]))
-    time.sleep(0.1)
+    asked(s, phone)
     gate.rewrite(phones=({"id": "999", "url": "https://127.0.0.1:1", "profile": "snom",
                           "tls": {"verify": "none"}, "login": gate.config["phones"][0]["login"]},))
     gate.reload()
@@ -108,13 +115,11 @@ def test_stop_lets_the_request_under_way_finish(new_gate, new_phone, sign_in):
     gate = new_gate({"101": phone})
     s = sign_in(gate, "bob")
     assert s.get(PAGE).status == 200
-    phone.switch(ms=500)
-    s.client.send(head("GET", PAGE, headers=[s.digest.header("GET", PAGE)]))
-    time.sleep(0.1)
+    asked(s, phone)
     gate.process.terminate()
     answer = s.client.read()
     assert answer.status == 200 and b"Mac:" in answer.body
-    assert gate.process.wait(5) == 0
+    assert gate.process.wait(30 * gate_module.SLOWER) == 0
     assert gate.record(path="/info.htm", outcome="allowed")
     gate.process = None
 
@@ -127,7 +132,7 @@ def test_stop_with_idle_people_is_quick(new_gate, new_phone, sign_in):
     silent = Client(gate.port)
     start = time.monotonic()
     gate.process.terminate()
-    assert gate.process.wait(5 * gate_module.SLOWER) == 0
+    assert gate.process.wait(30 * gate_module.SLOWER) == 0
     assert time.monotonic() - start < 4 * gate_module.SLOWER
     silent.close()
     gate.process = None

@@ -1,5 +1,6 @@
 """Greedy and slow clients, limits, shutdown and reload while somebody is served."""
 
+import contextlib
 import os
 import resource
 import select
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from gate import SANITIZER, SLOWER, wait_for
+from gate import SANITIZER, SLOWER, kernel_buffers, status_listener, wait_for
 from rawhttp import Client, Closed, head
 from digestclient import Digest
 
@@ -47,7 +48,8 @@ def test_plain_port_takes_more_than_a_buffer_at_once(new_gate):
                    b"GET / HTTP/1.1\r\nX: " + b"y" * 60000):
         for _ in range(5):
             with Client(gate.http_port, plain=True) as c:
-                c.send(octets)
+                with contextlib.suppress(OSError):      # answered before all of it was sent
+                    c.send(octets)
                 assert c.read().status in (400, 403, 431, 501)
     assert gate.process.poll() is None
 
@@ -55,11 +57,11 @@ def test_plain_port_takes_more_than_a_buffer_at_once(new_gate):
 def test_who_asks_and_never_reads_is_not_kept_in_memory(new_gate):
     """Answers to pipelined requests wait in memory only up to a bound."""
     gate = new_gate(limits={"idle_s": 2, "body_stall_s": 2})
-    before = memory_kib(gate)
+    before, most = memory_kib(gate), 10_000_000 + kernel_buffers()
     with Client(gate.port, receive_buffer=4096) as c:
-        sent = send_until_stuck(c, head("GET", "/") * 1000, 20_000_000)
+        sent = send_until_stuck(c, head("GET", "/") * 1000, most)
         grown = memory_kib(gate) - before
-        assert sent < 20_000_000, "the gate takes requests for ever"
+        assert sent < most, "the gate takes requests for ever"
         assert grown < 8 * 1024 or SLOWER > 1, "%d octets taken, %d KiB grown" % (sent, grown)
     with Client(gate.port) as c:
         c.send(head("GET", "/"))
@@ -126,18 +128,18 @@ def test_a_reload_with_changed_phones_keeps_no_old_connection(new_gate, new_phon
     wait_for(lambda: phone.counters()["open_now"] == 0, 5, "the old connection goes")
     assert sign_in(gate, "alice").get("/phone/101/info.htm").status == 200
     assert phone.counters()["peak_open"] == 1
-    assert stop(gate, 20) < 5 * SLOWER
+    assert stop(gate, 60) < 5 * SLOWER
 
 
 def test_who_does_not_take_the_last_answer_does_not_hold_up_the_end(new_gate):
     gate = new_gate()
-    gate.phones["101"].switch(pcap_bytes=4_000_000)
+    gate.phones["101"].switch(pcap_bytes=4_000_000 + kernel_buffers())
     with Client(gate.port, receive_buffer=4096) as c:
         digest = signed_in(gate, c)
         c.send(head("GET", LONG, headers=[digest.header("GET", LONG)]))
         c.sock.recv(1)
         time.sleep(0.5)
-        assert 5 < stop(gate, 40, rotated=True) < 14 * SLOWER
+        assert 5 < stop(gate, 60 * SLOWER, rotated=True) < 14 * SLOWER
 
 
 def cpu_seconds(gate):
@@ -163,9 +165,9 @@ def test_no_descriptor_left(new_gate, sign_in):
     limit = len(os.listdir("/proc/%d/fd" % gate.process.pid)) + 8
     resource.prlimit(gate.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
     clients = []
-    for _ in range(12):
+    for _ in range(24):
         try_connect(gate, clients)
-    assert len(clients) < 12
+    assert len(clients) < 24
     before = cpu_seconds(gate)
     assert person.get("/phone/101/info.htm").status in (200, 503)
     time.sleep(1)
@@ -178,24 +180,26 @@ def test_no_descriptor_left(new_gate, sign_in):
 
 def test_limit_of_connections_in_all(new_gate):
     """Beyond `connections` a reserve of eight is told 503; beyond that nobody is let in."""
-    gate = new_gate(limits={"connections": 6, "header_s": 3})
+    gate = new_gate(limits={"connections": 6}, workers=1, status=status_listener())
+    gate.rests()
     clients, told = [], []
-    for _ in range(20):
-        try_connect(gate, clients)
+    for sock in gate.at_once(["127.0.0.1"] * 20):
+        with contextlib.suppress(OSError):
+            clients.append(Client(gate.port, sock=sock))
     for c in clients:
-        try:
+        with contextlib.suppress(OSError, Closed):
             c.send(head("GET", "/"))
             told.append(c.read().status)
-        except (OSError, Closed):
-            pass
     assert told == [401] * 6 + [503] * 8, told
     assert gate.record(event="connection_refused", reason="connections_full")
     for c in clients:
         c.close()
-    time.sleep(0.3)
-    with Client(gate.port) as c:
-        c.send(head("GET", "/"))
-        assert c.read().status == 401
+
+    def is_let_in():
+        with Client(gate.port) as c:
+            c.send(head("GET", "/"))
+            return c.read().status == 401
+    wait_for(is_let_in, 5, "room again")
 
 
 def test_slow_heads_and_slow_bodies(new_gate):
@@ -228,10 +232,10 @@ def drip(client, octets, seconds):
 
 
 @pytest.mark.parametrize("switches, reason", [
-    ({"handshake_ms": 4000}, "phone_connect_timeout"),
-    ({"fault": "stall_before_head", "fault_ms": 4000}, "phone_first_byte_timeout"),
-    ({"fault": "stall_mid_head", "fault_ms": 4000}, "phone_stalled"),
-    ({"fault": "stall_mid_body", "fault_ms": 4000}, "phone_stalled"),
+    ({"handshake_ms": 9000}, "phone_connect_timeout"),
+    ({"fault": "stall_before_head", "fault_ms": 9000}, "phone_first_byte_timeout"),
+    ({"fault": "stall_mid_head", "fault_ms": 9000}, "phone_stalled"),
+    ({"fault": "stall_mid_body", "fault_ms": 9000}, "phone_stalled"),
 ])
 def test_each_time_out_of_a_phone_has_its_reason(new_gate, sign_in, switches, reason):
     gate = new_gate(limits={"phone_connect_s": 1, "phone_first_byte_s": 1, "phone_stall_s": 1})

@@ -126,7 +126,7 @@ def test_V25_zero_is_off(new_gate):
 
 
 def test_V25_a_block_ends(new_gate):
-    gate = new_gate(lockout={"failures": 2, "window_s": 60, "block_s": 1})
+    gate = new_gate(lockout={"failures": 2, "window_s": 60, "block_s": 4})
     assert guess(gate, "bob", 2) == [401, 401]
     assert try_once(gate, "bob").status == 429
     wait_for(lambda: try_once(gate, "bob").status == 200, 5, "the end of the block")

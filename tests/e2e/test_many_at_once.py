@@ -24,7 +24,7 @@ def gate(new_gate, phone, tmp_path):
     (tmp_path / "many.cfg").write_text(
         profile.replace("concurrent_requests = 1;", "concurrent_requests = 8;"))
     g = new_gate({"105": entry(phone)}, start=False, profiles_dir=tmp_path,
-                 limits={"phone_first_byte_s": 5, "queue_s": 5})
+                 limits={"phone_first_byte_s": 20, "queue_s": 20})
     g._secret("secrets/many", "stored-password\n")
     return g.start()
 
@@ -53,20 +53,20 @@ def test_R19_one_failed_login_for_a_wrong_password(gate, phone, sign_in):
 
 
 def test_the_others_go_on_when_the_first_is_in(gate, phone, sign_in):
-    phone.delay_s = 0.3
+    phone.delay_s = 0.6
     assert ask(gate, sign_in, 12) == [200] * 12
     assert 1 < phone.peak <= 8 and phone.failed == 0
 
 
 def test_connections_that_end_while_a_login_is_tried(gate, phone, sign_in):
     """Who waits for the outcome loses the connection: another one is taken afterwards."""
-    phone.delay_s, phone.hang_up = 1.0, 0.2
+    phone.delay_s, phone.hang_up = 2.0, 0.8
     assert ask(gate, sign_in, 8) == [200] * 8
     assert phone.failed == 0
 
 
 def test_people_who_leave_while_a_login_is_tried(gate, phone, sign_in):
-    phone.delay_s, phone.hang_up = 1.0, 0.2
+    phone.delay_s, phone.hang_up = 2.0, 0.8
     people = [sign_in(gate, "alice", timeout=30) for _ in range(8)]
     threads = [threading.Thread(target=lambda p=p: leave(p)) for p in people]
     for t in threads:

@@ -250,7 +250,7 @@ def test_an_early_answer_is_read_though_the_phone_hangs_up_on_the_rest(odd_gate,
 
 def test_H14_a_connection_on_which_a_body_is_stuck_is_not_used_again(odd_gate, odd_phone, sign_in):
     """The phone refused the upload and reads no more; the next person does not wait behind it."""
-    odd_phone.odd = early(lambda link: time.sleep(3))
+    odd_phone.odd = early(lambda link: time.sleep(10))
     s = sign_in(odd_gate, "alice", timeout=20)
     is_well(s)
     page = s.request("POST", ODD, [ORIGIN, ("Content-Type", "application/octet-stream")],
@@ -258,7 +258,7 @@ def test_H14_a_connection_on_which_a_body_is_stuck_is_not_used_again(odd_gate, o
     assert page.status == 413
     start = time.monotonic()
     is_well(s)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
 
 
 # --- bodies that have to be whole before a phone sees them ---------------------------------------
@@ -279,9 +279,9 @@ def test_what_a_worker_holds_of_chunked_bodies_is_bounded(odd_gate, odd_phone, s
     piece = chunk(b"x" * (1 << 20))
     with Client(odd_gate.port, timeout=30) as first, Client(odd_gate.port, timeout=30) as second:
         upload(first)
-        for _ in range((COLLECT_TOTAL >> 21) + 1):      # more than half: memory grows by doubling
+        # More than half, beside what the kernel may still hold of it: memory grows by doubling.
+        for _ in range((COLLECT_TOTAL >> 21) + 1 + (gate_module.kernel_buffers() >> 20)):
             first.send(piece)
-        time.sleep(0.3)
         upload(second)
         second.send(chunk(b"x"))
         page = second.read()

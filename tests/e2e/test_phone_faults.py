@@ -3,7 +3,6 @@ the next request works, nothing is left behind in the gate (descriptors, slots, 
 phone sends never turns into an answer to somebody else, nor half an answer into a whole one."""
 
 import shutil
-import signal
 import threading
 import time
 
@@ -17,7 +16,7 @@ from rawhttp import Client, head
 PAGE = "/phone/101/info.htm"
 PATH = "/info.htm"
 LONG = "/phone/101/trace.pcap"          # more than fits a buffer: it goes out as it comes
-LIMITS = {"phone_connect_s": 1, "phone_first_byte_s": 1, "phone_stall_s": 1}
+LIMITS = {"phone_connect_s": 2, "phone_first_byte_s": 2, "phone_stall_s": 2}
 SERVICE = ("service", "svc-0f9e8d7c6b5a4321")
 
 
@@ -46,7 +45,7 @@ def broken(gate_at_rest):
 
 @pytest.fixture
 def person(broken, sign_in):
-    s = sign_in(broken, "bob", timeout=20)
+    s = sign_in(broken, "bob", timeout=60)
     assert s.get(PAGE).status == 200
     return s
 
@@ -110,10 +109,10 @@ def test_answers_that_are_502(broken, person, fault, reason):
     ("stall_mid_body", "phone_stalled"),
 ])
 def test_silence_is_504(broken, person, fault, reason):
-    broken.phones["101"].switch(fault=fault, fault_path=PATH, fault_ms=5000)
+    broken.phones["101"].switch(fault=fault, fault_path=PATH, fault_ms=12000)
     start = time.monotonic()
     fails(broken, person, 504, reason)
-    assert time.monotonic() - start < 4 * gate_module.SLOWER
+    assert time.monotonic() - start < 9
 
 
 # --- a part has gone out: the person's connection breaks -----------------------------------------
@@ -144,9 +143,9 @@ def test_H11_what_breaks_off_is_visibly_broken(broken, person, fault, reason):
     ("length_short", "phone_incomplete"), ("stall_mid_body", "phone_stalled"),
     ("chunk_no_end", "phone_incomplete"), ("truncated_tls", "phone_incomplete")])
 def test_H11_a_long_answer_that_breaks_off_is_cut(broken, sign_in, fault, reason):
-    broken.phones["101"].switch(fault=fault, fault_path="/trace.pcap", fault_ms=5000,
+    broken.phones["101"].switch(fault=fault, fault_path="/trace.pcap", fault_ms=12000,
                                 pcap_bytes=200000)
-    alice = sign_in(broken, "alice", timeout=20)
+    alice = sign_in(broken, "alice", timeout=60)
     answer = alice.get(LONG)
     assert answer.status == 200 and answer.cut and len(answer.body) > 16384
     assert cut_record(broken, "/trace.pcap", reason)["status"] == 200
@@ -154,20 +153,19 @@ def test_H11_a_long_answer_that_breaks_off_is_cut(broken, sign_in, fault, reason
     healthy(broken, alice)
 
 
-def test_H11_an_answer_and_its_end_in_one_moment_are_a_cut_answer_not_none(broken, sign_in):
+def test_H11_an_answer_and_its_end_in_one_moment_are_a_cut_answer_not_none(new_gate, new_phone, sign_in):
     """A browser that sees nothing of an answer sends the request again by itself."""
-    broken.phones["101"].switch(fault="late_reset_mid_chunks", fault_path="/trace.pcap", fault_ms=400,
-                                pcap_bytes=4000)
-    with sign_in(broken, "alice", timeout=20) as alice:
+    phone = new_phone(fault="late_reset_mid_chunks", fault_path="/trace.pcap", fault_ms=1500, pcap_bytes=4000)
+    gate = new_gate({"101": phone})
+    with sign_in(gate, "alice", timeout=60) as alice:
         assert alice.get("/").status == 200
         alice.client.send(head("GET", LONG, headers=[alice.digest.header("GET", LONG)]))
-        time.sleep(0.2)
-        broken.process.send_signal(signal.SIGSTOP)
-        time.sleep(0.5)
-        broken.process.send_signal(signal.SIGCONT)
+        gate_module.wait_for(lambda: phone.counters()["in_flight"] == 1, 5, "the phone is asked")
+        with gate.paused():
+            gate_module.wait_for(lambda: phone.counters()["in_flight"] == 0, 5, "the answer and its end")
         answer = alice.client.read()
     assert answer.status == 200 and answer.cut
-    assert cut_record(broken, "/trace.pcap", "phone_incomplete")["status"] == 200
+    assert cut_record(gate, "/trace.pcap", "phone_incomplete")["status"] == 200
 
 
 @pytest.mark.parametrize("fault", ["close_mid_body", "chunk_no_end", "truncated_tls"])
@@ -249,12 +247,15 @@ def test_oddities_that_are_allowed(broken, person, fault):
     healthy(broken, person)
 
 
-def test_drip_is_slow_but_whole(broken, person):
-    broken.phones["101"].switch(fault="drip", fault_path=PATH, drip_ms=1, fault_count=1)
-    answer = person.get(PAGE)
-    assert answer.status == 200 and b"Mac:" in answer.body
-    assert broken.record(path=PATH)["reason"] == "ok"
-    healthy(broken, person)
+def test_drip_is_slow_but_whole(new_gate, new_phone, sign_in):
+    """Longer than phone_stall_s: an octet now and then is enough, once the head is there."""
+    phone = new_phone(fault="drip", fault_path=PATH, drip_ms=4, fault_count=1)
+    gate = new_gate({"101": phone}, limits={"phone_stall_s": 1})
+    start = time.monotonic()
+    answer = sign_in(gate, "bob", timeout=60).get(PAGE)
+    assert answer.status == 200 and b"Mac:" in answer.body and not answer.cut
+    assert time.monotonic() - start > 1
+    assert gate.record(path=PATH)["reason"] == "ok"
 
 
 def test_a_person_who_leaves_a_dripping_phone_frees_it(broken, person, sign_in):
@@ -265,7 +266,7 @@ def test_a_person_who_leaves_a_dripping_phone_frees_it(broken, person, sign_in):
     gate_module.wait_for(lambda: broken.metrics()["phone_requests_in_flight"] == 1, 3, "asked")
     person.client.reset()
     assert broken.record(path=PATH, outcome="failed")["reason"] == "client_gone"
-    healthy(broken, sign_in(broken, "bob", timeout=20))
+    healthy(broken, sign_in(broken, "bob", timeout=60))
 
 
 def test_two_hundreds_of_raw_answers(broken, person):
@@ -303,7 +304,7 @@ def test_refused_connection_is_502(broken, person):
 
 def test_handshake_that_never_ends_is_504(broken, person):
     phone = broken.phones["101"]
-    phone.switch(handshake_ms=3000)
+    phone.switch(handshake_ms=8000)
     phone.close_connections()
     time.sleep(0.1)
     answer = person.get(PAGE)
@@ -317,14 +318,14 @@ def test_handshake_that_never_ends_is_504(broken, person):
 
 def test_phone_in_the_middle_of_a_reboot(broken, person):
     phone = broken.phones["101"]
-    phone.switch(reboot_ms=600)
+    phone.switch(reboot_ms=1500)
     phone.reboot()
     answer = person.get(PAGE)
     assert answer.status == 502
     record = broken.record(status=502)
     assert record["reason"] in ("phone_closed", "phone_reset", "phone_tls_failed")
     is_clear(answer, record["reason"])
-    time.sleep(0.7)
+    gate_module.wait_for(lambda: not phone.state()["booting"], 5, "the phone is back")
     healthy(broken, person)
 
 
@@ -348,9 +349,9 @@ def test_a_page_that_restarts_the_phone_says_so(new_gate, new_phone, sign_in):
 
 @pytest.mark.parametrize("fault, status", [("nothing", 502), ("stall_before_head", 504)])
 def test_a_queue_at_a_broken_phone_ends_for_everybody(broken, sign_in, fault, status):
-    people = [sign_in(broken, "bob", timeout=30) for _ in range(4)]
+    people = [sign_in(broken, "bob", timeout=60) for _ in range(4)]
     assert [p.get("/").status for p in people] == [200] * 4
-    broken.phones["101"].switch(fault=fault, fault_path=PATH, fault_ms=5000)
+    broken.phones["101"].switch(fault=fault, fault_path=PATH, fault_ms=12000)
     answers = []
     threads = [threading.Thread(target=lambda p=p: answers.append(p.get(PAGE).status)) for p in people]
     for t in threads:
@@ -380,7 +381,8 @@ def house(tmp_path, new_gate, sign_in):
                 cert = next(directory.glob("*.crt"))
                 words = ("--cert", str(cert), "--key", str(cert.with_suffix(".key")))
             directory.mkdir(exist_ok=True)
-            self.phones[name] = start_phone(directory, port, words, **options)
+            # A port that is taken again: nobody else gets it in between.
+            self.phones[name] = start_phone(directory, port or gate_module.free_port(), words, **options)
             return self.phones[name]
 
         def take(self, name):

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from digestclient import Digest
-from gate import SLOWER, status_listener, wait_for
-from rawhttp import Client, Closed, head
+from gate import SLOWER, kernel_buffers, status_listener, wait_for
+from rawhttp import Client, head
 
 PCAP = "/phone/101/trace.pcap"
 GIB = 1 << 30
@@ -73,12 +73,13 @@ def test_a_gibibyte_through_a_reader_of_a_megabyte_a_second(new_gate, big_phones
         ask(gate, c)
         assert c.read(body=False).one("content-length") == str(GIB)
         before, worst, taken = memory_kib(gate), 0, 0
-        end = time.monotonic() + 4
-        while time.monotonic() < end:
-            taken += len(c.sock.recv(50_000))
-            time.sleep(0.05)
+        begin = time.monotonic()
+        while taken < 4_000_000:
+            piece = c.sock.recv(50_000)
+            assert piece
+            taken += len(piece)
+            time.sleep(max(0, taken / 1_000_000 - (time.monotonic() - begin)))
             worst = max(worst, memory_kib(gate) - before)
-        assert taken > 1_000_000 / SLOWER
         assert worst < bound(CONNECTION_KIB), "%d KiB" % worst
 
 
@@ -97,16 +98,16 @@ def test_a_gibibyte_for_a_phone_that_takes_a_megabyte_a_second(new_gate, big_pho
             ("Content-Length", str(GIB))]))
         before, worst, sent = memory_kib(gate), 0, 0
         c.sock.settimeout(0.2)
-        end = time.monotonic() + 4
-        while time.monotonic() < end:
+        # The phone takes a megabyte a second; what the kernel holds for the three of us comes on top.
+        end, most = time.monotonic() + 4, 20_000_000 + 2 * kernel_buffers()
+        while time.monotonic() < end or sent < 1_000_000:
             try:
                 c.sock.sendall(b"x" * 16384)
                 sent += 16384
             except (TimeoutError, socket.timeout):
                 pass
             worst = max(worst, memory_kib(gate) - before)
-        # What the kernel's buffers and the gate hold, and what the phone took.
-        assert 1_000_000 / SLOWER < sent < 40_000_000, "%d octets" % sent
+        assert sent < most, "%d octets" % sent
         assert worst < bound(CONNECTION_KIB), "%d KiB" % worst
 
 
@@ -142,8 +143,8 @@ def too_slow(gate, what):
 def test_a_handshake_has_handshake_s(new_gate, pieces):
     """Nothing at all, or a ClientHello octet by octet."""
     gate = new_gate(limits={"handshake_s": 1, "header_s": 60}, status=status_listener())
+    begin = time.monotonic()
     with Client(gate.port, plain=True) as c:
-        begin = time.monotonic()
         for i in range(len(pieces)):
             try:
                 c.send(pieces[i:i + 1])
@@ -153,8 +154,8 @@ def test_a_handshake_has_handshake_s(new_gate, pieces):
                 time.sleep(0.05)
             if time.monotonic() - begin > 4 * SLOWER:
                 break
-        assert c.at_end(4 * SLOWER)
-        assert 0.9 < time.monotonic() - begin < 3 * SLOWER
+        assert c.at_end()
+        assert 0.9 < time.monotonic() - begin < 5 * SLOWER
     assert too_slow(gate, "handshake") == 1
 
 
@@ -219,11 +220,8 @@ def test_a_reader_above_the_least_rate_stays(new_gate, big_phones):
 def test_an_idle_connection_has_idle_s(new_gate):
     gate = new_gate(limits={"idle_s": 1})
     with Client(gate.port) as c:
+        begin = time.monotonic()
         c.send(head("GET", "/"))
         assert c.read().status == 401
-        begin = time.monotonic()
-        try:
-            assert c.at_end(4 * SLOWER)
-        except Closed:
-            pass
-        assert 0.8 < time.monotonic() - begin < 3 * SLOWER
+        assert c.at_end()
+        assert 0.9 < time.monotonic() - begin < 5 * SLOWER

@@ -197,7 +197,8 @@ def test_without_a_password_nothing_is_sent(vaulted, sign_in):
 
 
 def test_the_candidate_is_tried_after_a_pause(vaulted, sign_in):
-    gate, phone = vaulted(OTHER, RIGHT)     # harden was cut: the phone has the new one
+    # harden was cut: the phone has the new one
+    gate, phone = vaulted(OTHER, RIGHT, vault=dict(VAULT, candidate_after_s=4))
     gate.start()
     session = sign_in(gate, "bob")
     assert session.get(PAGE).status == 502
