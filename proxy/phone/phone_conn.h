@@ -45,6 +45,7 @@ struct phone_login_memory {
     bool inherited; /* it came from another connection */
     bool open; /* this connection was seen to ask for no login (allowed by the phone's entry) */
     struct phone_challenge challenge;
+    unsigned turn; /* of the password that was used with it: phone_password */
 };
 
 struct phone_conn {

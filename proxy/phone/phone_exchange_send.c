@@ -24,10 +24,13 @@ static bool write_authorization(struct phone_exchange *px, struct str method, st
     /* Basic in clear text (B01): the configuration refuses it, and so do we. */
     if (login->challenge.scheme == PHONE_LOGIN_BASIC && px->phone->tls == NULL) return false;
     const struct phone_account *account = &px->phone->accounts[px->request.account];
+    struct str password = phone_password(px->phone, px->request.account, &px->turn);
+    /* What was summed up of the one before would be sent, and count against this one. */
+    if (login->turn != px->turn) login->challenge.has_ha1 = false;
+    login->turn = px->turn;
     uint8_t random[16];
     worker_random(px->worker, random, sizeof(random));
-    return phone_auth_answer(&login->challenge, px->worker->hasher, account->user,
-                             phone_password(px->phone, px->request.account, &px->turn), method,
+    return phone_auth_answer(&login->challenge, px->worker->hasher, account->user, password, method,
                              target, random, out);
 }
 

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from manyphone import ManyPhone, entry
+from test_vault import put, secret
 
 from gate import ROOT, wait_for
 
@@ -85,3 +86,34 @@ def leave(person):
                        + b"".join(("%s: %s\r\n" % line).encode() for line in lines) + b"\r\n")
     threading.Event().wait(0.4)
     person.close()
+
+
+def test_no_connection_sends_the_old_password_for_the_candidate(new_gate, phone, sign_in, tmp_path):
+    """Each connection has summed up name and password once; when another password's turn has come,
+    the sum is made anew, or the candidate would be refused for what it is not."""
+    old, new, seen = "old-7Kq_mZ.w2x*P", "new-4Tn@vR.k8s-Y", []
+    profile = (ROOT / "policy" / "profiles" / "snom.cfg").read_text()
+    (tmp_path / "many.cfg").write_text(
+        profile.replace("concurrent_requests = 1;", "concurrent_requests = 8;"))
+    gate = new_gate({"105": dict(entry(phone), login={"user": "gate", "from_vault": True})}, start=False,
+                    workers=1, profiles_dir=tmp_path, state_dir="state",
+                    vault={"file": "state/vault", "key_file": "vault.key", "candidate_after_s": 0})
+    gate.secrets += [old, new]
+    (gate.dir / "state").mkdir(mode=0o700)
+    assert secret(gate, "init").returncode == 0
+    assert put(gate, old, phone="105").returncode == 0
+    assert put(gate, new, "--candidate", phone="105").returncode == 0
+    gate.start()
+    phone.password = old
+    phone.let_in.clear()
+    people = threading.Thread(target=lambda: seen.extend(ask(gate, sign_in, 4)))
+    people.start()
+    wait_for(lambda: phone.asked == 5, 20, "each has a connection, and one tries its login")
+    phone.let_in.set()
+    people.join(60)
+    assert seen == [200] * 4
+    phone.password = new
+    person = sign_in(gate, "alice")
+    assert person.get(PAGE).status == 502           # the one in force is refused
+    assert person.get(PAGE).status == 200
+    assert phone.failed == 1
