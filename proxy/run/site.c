@@ -32,10 +32,7 @@ static bool make_phones(struct site *site, const struct site *previous, char *er
         }
         struct phone *kept = unchanged(previous, fresh);
         site->phones[i] = kept != NULL ? phone_hold(kept) : fresh;
-        if (kept != NULL) {
-            phone_set_queue(kept, site->config->limits.queue_length);
-            phone_release(fresh);
-        }
+        if (kept != NULL) phone_release(fresh);
     }
     return true;
 }
@@ -70,7 +67,10 @@ void site_leave(const struct site *old, const struct site *next, struct worker *
     for (size_t i = 0; i < old->config->policy.phone_count; i++) {
         struct phone *phone = old->phones[i];
         const struct policy_phone *now = route_by_id(next->config->policy.routes, phone->id);
-        if (now != NULL && next->phones[now->index] == phone) continue;
+        if (now != NULL && next->phones[now->index] == phone) {
+            phone_set_queue(phone, next->config->limits.queue_length);
+            continue;
+        }
         atomic_store(&phone->retired, true);
         phone_conn_close_idle(w, phone);
     }

@@ -22,11 +22,11 @@ struct site {
 };
 
 /* Takes the reference on `config` in any case. NULL with one line in `error`. `previous` may be
- * NULL. */
+ * NULL; nothing of it is changed, since the new one may still be refused. */
 struct site *site_new(struct config *config, const struct site *previous, char *error,
                       size_t error_len);
 /* A worker goes from `old` to `next`: it closes its idle connections to phones that are gone or
- * changed, and keeps none of them later. */
+ * changed, and keeps none of them later; those that stay have the new queue. */
 void site_leave(const struct site *old, const struct site *next, struct worker *w);
 struct site *site_hold(struct site *site);
 void site_release(struct site *site);

@@ -1,5 +1,6 @@
 """Phones that take several requests at a time: logins are still tried one at a time."""
 
+import shutil
 import threading
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from manyphone import ManyPhone, entry
 from test_vault import put, secret
 
-from gate import ROOT, wait_for
+from gate import ROOT, status_listener, wait_for
 
 PAGE = "/phone/105/index.htm"
 
@@ -117,3 +118,28 @@ def test_no_connection_sends_the_old_password_for_the_candidate(new_gate, phone,
     assert person.get(PAGE).status == 502           # the one in force is refused
     assert person.get(PAGE).status == 200
     assert phone.failed == 1
+
+
+def test_a_refused_reload_leaves_the_queue_as_it_was(new_gate, phone, sign_in, tmp_path):
+    """It is refused by what is looked at last: the key in the state directory."""
+    shutil.copy(ROOT / "policy" / "profiles" / "snom.cfg", tmp_path / "many.cfg")
+    gate = new_gate({"105": entry(phone)}, start=False, profiles_dir=tmp_path, state_dir="state",
+                    status=status_listener())
+    gate._secret("secrets/many", "stored-password\n")
+    gate.start()
+    assert sign_in(gate, "alice").get(PAGE).status == 200
+    key = (gate.dir / "state" / "nonce.key").read_text()
+    (gate.dir / "state" / "nonce.key").write_text("rubbish\n")
+    gate.rewrite(limits={"queue_length": 0})
+    gate.reload("config.reload_refused")
+    phone.let_in.clear()
+    seen = []
+    people = threading.Thread(target=lambda: seen.extend(ask(gate, sign_in, 2)))
+    people.start()
+    wait_for(lambda: phone.now == 1, 10, "one is at the phone")
+    wait_for(lambda: gate.metrics()["phone_requests_waiting"] == 1 or seen, 10, "the other waits")
+    phone.let_in.set()
+    people.join(60)
+    assert seen == [200, 200]
+    (gate.dir / "state" / "nonce.key").write_text(key)
+    gate.reload()
