@@ -1,8 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/pem.h>
-
+#include "certs/phone_tls.h"
 #include "policy/base/bytes.h"
 #include "proxy/config/loader.h"
 #include "proxy/config/textfile.h"
@@ -117,18 +116,20 @@ static void load_own_pins(struct loader *l, const config_setting_t *group,
     phone->verify = PHONE_VERIFY_PIN;
 }
 
-/* At least one certificate stands in the file. */
-static bool ca_is_readable(const char *path, char *error, size_t error_len) {
+/* The gate can use all of it: one that it cannot start with is no configuration. */
+static bool ca_is_usable(const char *path, char *error, size_t error_len) {
+    const struct phone_tls_settings settings = {.ca_file = path, .name = STR("phone")};
+    char why[256];
     struct textfile file;
     if (!textfile_read(path, TEXTFILE_PUBLIC, CA_FILE_MAX, &file, error, error_len)) return false;
-    BIO *bio = BIO_new_mem_buf(file.text, (int)file.len);
-    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    if (certificate == NULL) snprintf(error, error_len, "no certificate in PEM form");
-    bool good = certificate != NULL;
-    X509_free(certificate);
-    BIO_free(bio);
+    bool some = memmem(file.text, file.len, "-----BEGIN ", 11) != NULL;
     textfile_free(&file);
-    return good;
+    struct phone_tls *tls = phone_tls_new(&settings, why, sizeof(why));
+    if (tls == NULL)
+        snprintf(error, error_len,
+                 some ? "not every certificate in it can be read" : "no certificate in PEM form");
+    phone_tls_free(tls);
+    return tls != NULL;
 }
 
 static void load_ca(struct loader *l, const config_setting_t *group, const struct tls_draft *draft,
@@ -139,7 +140,7 @@ static void load_ca(struct loader *l, const config_setting_t *group, const struc
     phone->verify = PHONE_VERIFY_CA;
     size_t good = 0; /* thousands of phones may share one file */
     if (!strmap_find(&l->ca_files, phone->ca_file, &good)) {
-        good = ca_is_readable(phone->ca_file.ptr, error, sizeof(error)) ? 1 : 0;
+        good = ca_is_usable(phone->ca_file.ptr, error, sizeof(error)) ? 1 : 0;
         size_t unused;
         ENSURE(strmap_add(&l->ca_files, phone->ca_file, good, &unused));
     }

@@ -75,6 +75,20 @@ def test_unreadable_file_named_inside_is_1(cfg):
     assert cfg.run("check", "-c", "phonegate.cfg").returncode == 1
 
 
+@pytest.mark.parametrize("behind", [
+    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    "-----BEGIN CERTIFICATE-----\nAAAA\n",
+    "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"])
+def test_check_refuses_a_CA_that_serve_could_not_start_with(cfg, behind):
+    """One good certificate at the front is not enough: the gate reads all of them."""
+    with (cfg.path / "ca.crt").open("a") as ca:
+        ca.write(behind)
+    done = cfg.run("check", "-c", "phonegate.cfg")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == (
+        'phonegate.cfg:12: error: "ca": ca.crt: not every certificate in it can be read')
+
+
 def test_serve_refuses_what_check_refuses(cfg):
     cfg.change('id = "102"', 'id = "101"')
     done = cfg.run("serve", "-c", "phonegate.cfg")
