@@ -1,25 +1,10 @@
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include "proxy/client/conn_parts.h"
-
-/* Octets that the other side's kernel has taken; ours alone may keep megabytes, and makes room for
- * more in leaps. */
-static uint64_t taken_by_reader(const struct conn *c, size_t unsent) {
-    uv_os_fd_t fd;
-    int queued = 0;
-    uint64_t given = c->stream.queued_total - unsent;
-    if (uv_fileno((const uv_handle_t *)&c->stream.tcp, &fd) != 0 ||
-        ioctl(fd, SIOCOUTQ, &queued) != 0 || queued < 0 || (uint64_t)queued > given)
-        return given;
-    return given - (uint64_t)queued;
-}
 
 bool conn_reader_is_stuck(struct conn *c) {
     const struct config_limits *l = &c->worker->site->config->limits;
     uint64_t now = worker_now(c->worker);
     size_t unsent = stream_unsent(&c->stream);
-    uint64_t sent = taken_by_reader(c, unsent);
+    uint64_t sent = stream_taken(&c->stream);
     uint64_t in_window = sent > c->window_sent ? sent - c->window_sent : 0;
     if (unsent == 0 || sent != c->sent_seen) c->stuck_since_ms = now;
     c->sent_seen = sent;

@@ -72,13 +72,10 @@ static void end(struct stream *s, enum stream_end why) {
     if (!news || s->state == STREAM_CLOSED) return;
     s->ended = true;
     s->lost = why == STREAM_END_RESET;
-    if (s->state != STREAM_FINISHING) {
+    if (s->state == STREAM_FINISHING)
+        stream_finish_end(s, why);
+    else
         s->ops->on_end(s, why);
-        return;
-    }
-    /* Whoever sends nothing more may still read: our last answer goes on, within its time. */
-    bool sent = s->unsent == 0 && !s->writing;
-    if (sent || (why != STREAM_END_NOTIFY && why != STREAM_END_EOF)) stream_close(s);
 }
 
 /* OpenSSL could not go on: nothing to read yet, a clean end, or a failure whose alert is in the
@@ -185,7 +182,8 @@ void stream_feed(struct stream *s, struct str octets) {
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
     (void)suggested;
-    *buf = uv_buf_init(((struct stream *)handle->data)->io->read_buffer, IO_READ_SIZE);
+    struct stream *s = handle->data;
+    *buf = uv_buf_init(s->io->read_buffer, IO_READ_SIZE);
 }
 
 static void on_read(uv_stream_t *tcp, ssize_t got, const uv_buf_t *buf) {
@@ -283,30 +281,6 @@ void stream_write(struct stream *s, struct str data) {
         end(s, STREAM_END_TLS);
 }
 
-static void on_linger(uv_timer_t *timer) {
-    stream_close(timer->data);
-}
-
-static void on_shutdown(uv_shutdown_t *req, int status) {
-    struct stream *s = req->handle->data;
-    if (s->state == STREAM_CLOSED) return;
-    if (status != 0 || s->ended) stream_close(s);
-}
-
-/* Everything is with the kernel: half-close, and wait a moment for the other side, so that a reset
- * does not overtake our last answer (RFC 9112 9.6). */
-static void finish_sent(struct stream *s) {
-    if (uv_shutdown(&s->shutdown, (uv_stream_t *)&s->tcp, on_shutdown) != 0) {
-        stream_close(s);
-        return;
-    }
-    uv_timer_start(&s->linger, on_linger, STREAM_LINGER_MS, 0);
-    s->paused = false;
-    free(s->saved);
-    s->saved = NULL;
-    if (!s->ended) stream_read(s);
-}
-
 static void drop_sent(struct stream *s, size_t sent) {
     s->unsent -= sent;
     while (s->out_first != NULL) {
@@ -392,7 +366,7 @@ static void write_rest(struct stream *s) {
 
 static void flush_done(struct stream *s) {
     if (s->state == STREAM_FINISHING && s->unsent == 0 && !s->writing) {
-        finish_sent(s);
+        stream_finish_sent(s);
         return;
     }
     if (s->was_full && stream_unsent(s) <= STREAM_LOW_WATER) {
@@ -436,15 +410,4 @@ void stream_flush_soon(struct stream *s) {
     s->soon_prev = s->io->soon_last;
     *(s->soon_prev != NULL ? &s->soon_prev->soon_next : &s->io->soon_first) = s;
     s->io->soon_last = s;
-}
-
-void stream_finish(struct stream *s) {
-    if (s->state == STREAM_CLOSED || s->state == STREAM_FINISHING) return;
-    if (s->state == STREAM_OPEN && s->ssl != NULL) {
-        ERR_clear_error();
-        (void)SSL_shutdown(s->ssl); /* close_notify (RFC 8446 6.1) */
-    }
-    s->state = STREAM_FINISHING;
-    uv_timer_start(&s->linger, on_linger, STREAM_FINISH_MS, 0);
-    stream_flush(s);
 }

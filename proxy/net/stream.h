@@ -30,8 +30,10 @@
  * belongs to its upkeep. Beyond that somebody keeps us busy with key updates, and we would keep our
  * replies for them. */
 #define STREAM_BARREN_MAX (32 * 1024)
-/* How long the last answer itself may take to be taken. */
-#define STREAM_FINISH_MS 30000
+/* The last answer itself must be taken: in each of these spans at least as many octets (256 a
+ * second). */
+#define STREAM_FINISH_MS    30000
+#define STREAM_FINISH_LEAST (256 * STREAM_FINISH_MS / 1000)
 
 enum stream_state {
     STREAM_CLEAR,
@@ -91,6 +93,7 @@ struct stream {
     struct io_buf *flight;               /* belongs to the uv_write under way */
     size_t unsent;                       /* octets in out_* */
     uint64_t queued_total;               /* octets ever put into out_* */
+    uint64_t taken_before;               /* FINISHING: stream_taken when the span began */
     bool soon;                           /* stands in the list of io */
     struct stream *soon_prev, *soon_next;
 };
@@ -127,6 +130,9 @@ void stream_flush_soon(struct stream *s);
 bool stream_is_full(const struct stream *s);
 /* Octets that the kernel has not taken yet. */
 size_t stream_unsent(const struct stream *s);
+/* Octets that the other side's kernel has taken; ours alone may keep megabytes, and makes room for
+ * more in leaps. */
+uint64_t stream_taken(const struct stream *s);
 
 /* Give back the record buffers that a busy TLS connection keeps; the second only where nothing has
  * come or gone since it was last asked. */

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -188,6 +189,68 @@ static void a_reset_leaves_every_list(void **state) {
     w->ends[1].stream.state = STREAM_CLOSED;
 }
 
+/* ---- the last answer ---- */
+
+static char much[1 << 20]; /* more than both kernels keep with the buffers below */
+
+static void connect_end(struct world *w, struct end *end) {
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(any);
+    const int small = 8192;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&any, len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&any, &len), 0);
+    *end = (struct end){.peer = socket(AF_INET, SOCK_STREAM, 0)};
+    assert_int_equal(setsockopt(end->peer, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    assert_int_equal(connect(end->peer, (struct sockaddr *)&any, sizeof(any)), 0);
+    int fd = accept(listener, NULL, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+    assert_int_equal(stream_init(&end->stream, &w->io, &ops), 0);
+    assert_int_equal(uv_tcp_open(&end->stream.tcp, fd), 0);
+    close(listener);
+}
+
+/* The last answer is written, and most of it still here. */
+static void begin_last_answer(struct world *w, struct end *end) {
+    connect_end(w, end);
+    stream_read(&end->stream);
+    stream_write(&end->stream, (struct str){much, sizeof(much)});
+    stream_finish(&end->stream);
+    assert_true(stream_unsent(&end->stream) > sizeof(much) / 2);
+}
+
+static void read_some(struct world *w, const struct end *end, size_t least) {
+    char octets[4096];
+    for (size_t sum = 0; sum < least;) {
+        ssize_t got = recv(end->peer, octets, sizeof(octets), MSG_DONTWAIT);
+        if (got > 0) sum += (size_t)got;
+        if (got < 0) (void)uv_run(&w->loop, UV_RUN_ONCE);
+        assert_true(got != 0);
+    }
+}
+
+static void H28_the_last_answer_may_take_its_time_but_must_be_taken(void **state) {
+    struct world *w = *state;
+    struct end end;
+    begin_last_answer(w, &end);
+    for (int span = 0; span < 3; span++) {
+        uint64_t before = end.stream.taken_before;
+        while (stream_taken(&end.stream) < before + STREAM_FINISH_LEAST) read_some(w, &end, 1);
+        end.stream.linger.timer_cb(&end.stream.linger);
+        assert_false(stream_is_closed(&end.stream));
+    }
+    /* Nobody reads: both kernels fill up, and then it is over. */
+    for (int span = 0; span < 50 && !stream_is_closed(&end.stream); span++) {
+        (void)uv_run(&w->loop, UV_RUN_NOWAIT);
+        end.stream.linger.timer_cb(&end.stream.linger);
+    }
+    assert_true(stream_is_closed(&end.stream));
+    while (!end.closed) (void)uv_run(&w->loop, UV_RUN_ONCE);
+    close(end.peer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(small_writes_leave_together, set_up, tear_down),
@@ -195,6 +258,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(who_leaves_the_list_stays_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_end_does_not_cut_the_last_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_leaves_every_list, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(H28_the_last_answer_may_take_its_time_but_must_be_taken,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
