@@ -122,7 +122,7 @@ static bool may_give_data(const struct stream *s) {
 
 static void tls_read(struct stream *s) {
     struct io_buf *buf = io_take(s->io);
-    while (may_give_data(s) || s->state == STREAM_FINISHING) {
+    while (may_give_data(s)) {
         forget_errors();
         size_t before = s->cipher.len;
         int got = SSL_read(s->ssl, buf->data, IO_BUF_SIZE);
@@ -132,7 +132,7 @@ static void tls_read(struct stream *s) {
         else if (got <= 0)
             tls_stopped(s, got);
         if (got <= 0) break;
-        if (s->state == STREAM_OPEN) s->ops->on_data(s, (struct str){buf->data, (size_t)got});
+        s->ops->on_data(s, (struct str){buf->data, (size_t)got});
         /* Most often one record is all there is: spare the call that would find nothing. */
         if (s->cipher.len == 0 && SSL_has_pending(s->ssl) == 0) break;
     }
@@ -145,12 +145,11 @@ static void feed_clear(struct stream *s) {
         s->cipher = STR_NONE;
         s->ops->on_data(s, all);
     }
-    if (s->state == STREAM_FINISHING) s->cipher = STR_NONE;
 }
 
 /* Put aside what was not taken because the owner paused. */
 static void save_rest(struct stream *s) {
-    if (s->cipher.len == 0 || s->state == STREAM_CLOSED) return;
+    if (s->cipher.len == 0 || s->state >= STREAM_FINISHING) return;
     char *kept = malloc(s->cipher.len);
     ENSURE(kept != NULL);
     memcpy(kept, s->cipher.ptr, s->cipher.len);
@@ -161,6 +160,9 @@ static void save_rest(struct stream *s) {
 }
 
 void stream_feed(struct stream *s, struct str octets) {
+    /* Behind the last answer nothing is looked at, not even whether it is TLS: an error would close
+     * a connection with octets unread, and the reset would take the answer away (RFC 9112 9.6). */
+    if (s->state == STREAM_FINISHING) return;
     if (s->feeding) { /* from inside on_data, when TLS was just started: the running feed goes on
                          with it */
         s->cipher = octets;

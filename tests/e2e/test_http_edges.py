@@ -200,6 +200,21 @@ def test_nobody_is_waited_for_longer_than_CONN_HALF_CLOSED_MS(slow):
     slow.phones["101"].close_connections()
 
 
+def test_H14_what_comes_behind_the_last_request_takes_no_answer_away(slow):
+    """Records that wait while the phone thinks, and then are nobody's: no reset may come of them."""
+    c, digest = signed_in(slow)
+    with c:
+        request = head("GET", PAGE, headers=[digest.header("GET", PAGE)])
+    n = Notifier(slow.port)
+    n.tls.write(request + b"NONSENSE\r\n\r\n")
+    for _ in range(40):
+        n.tls.write(b"x" * 16000)
+    n.raw.sendall(n.out.read())
+    octets = n.read()
+    assert octets.startswith(b"HTTP/1.1 200") and b"HTTP/1.1 400" in octets
+    assert octets.endswith(b"</html>\n")
+
+
 # --- TLS that brings nothing ---------------------------------------------------------------------
 
 KEY_UPDATES = """

@@ -251,6 +251,26 @@ static void H28_the_last_answer_may_take_its_time_but_must_be_taken(void **state
     close(end.peer);
 }
 
+/* Nothing that comes behind the last answer may end the connection before the other side does: a
+ * reset would take away what it has not read yet. */
+static void H14_behind_the_last_answer_nothing_is_an_error(void **state) {
+    struct world *w = *state;
+    struct end *end = &w->ends[1];
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    SSL *ssl = SSL_new(ctx);
+    SSL_set_accept_state(ssl);
+    stream_start_tls(&end->stream, ssl);
+    stream_finish(&end->stream);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(send(end->peer, "no record of TLS", 16, 0), 16);
+        (void)uv_run(&w->loop, UV_RUN_NOWAIT);
+        assert_int_equal(end->stream.state, STREAM_FINISHING);
+    }
+    assert_int_equal(shutdown(end->peer, SHUT_WR), 0);
+    while (!stream_is_closed(&end->stream)) (void)uv_run(&w->loop, UV_RUN_ONCE);
+    SSL_CTX_free(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(small_writes_leave_together, set_up, tear_down),
@@ -258,6 +278,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(who_leaves_the_list_stays_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_end_does_not_cut_the_last_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_leaves_every_list, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(H14_behind_the_last_answer_nothing_is_an_error, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(H28_the_last_answer_may_take_its_time_but_must_be_taken,
                                         set_up, tear_down),
     };
