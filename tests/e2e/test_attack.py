@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
@@ -290,6 +291,26 @@ def test_who_has_gone_is_not_called_up_from_the_line(new_gate, close_later):
         assert status_of_new(gate, "127.0.9.9") == 401
         for c in clients:
             c.close()
+
+
+def test_a_person_does_not_wait_behind_a_line_of_handshakes(new_gate, close_later):
+    """HANDSHAKES_SLICE_NS of each turn: the work done before an answer is a part of what the line takes."""
+    gate = new_gate(limits={"handshakes": 5000, "handshakes_per_address": 5000}, status=status_listener(),
+                    workers=1)
+    person, clock, hello = close_later(sign_in(gate)), work(gate), client_hello()
+    tries = []
+    for _ in range(3):      # whoever asks may get no core for so long that the line is over
+        begin, longest = clock(), 0.0
+        line = [close_later(sock) for sock in gate.at_once(["127.0.9.%d" % (1 + i % 4) for i in range(400)], hello)]
+        while not select.select([line[-1]], [], [], 0)[0]:      # the gate's flight: it came last
+            asked = clock()
+            assert person.get("/").status == 200
+            longest = max(longest, clock() - asked)
+        tries.append((longest, clock() - begin))
+        for sock in line:
+            sock.close()
+    print(", ".join("%.1f of %.1f ms" % (1000 * longest, 1000 * whole) for longest, whole in tries))
+    assert any(0 < longest < whole / 6 for longest, whole in tries)
 
 
 def test_an_address_that_is_full_costs_no_other_its_connections(new_gate, close_later):
