@@ -11,7 +11,7 @@ build='gcc make pkg-config libuv1-dev libssl-dev libconfig-dev libunistring-dev 
 demo="$build curl openssl python3"
 test="$demo git wget binutils libcmocka-dev python3-pytest python3-requests python3-selenium
     ?chromium ?chromium-driver clang ?libclang-rt-dev|libclang-rt-14-dev ?clang-format-14
-    ?clang-tidy-14 cppcheck shellcheck ?nftables slowhttptest"
+    ?clang-tidy-14 cppcheck shellcheck ?mandoc ?nftables slowhttptest"
 bench="$demo nginx|nginx-light haproxy lighttpd apache2-bin"
 
 say() { echo "install-deps: $*" >&2; }
