@@ -102,6 +102,8 @@
     "  --format FORMAT      text (default), json, or html: one page for a browser\n"               \
     "  --parallel N         phones at a time (32)\n"                                               \
     "  --baseline FILE      an earlier report in JSON: show only what changed since\n"             \
+    "  --provisioning DIRECTORY\n"                                                                 \
+    "                       the files that phones fetch, if not the configuration's\n"             \
     "  --try-factory-passwords\n"                                                                  \
     "                       try the factory's administrator password once; a phone that takes\n"   \
     "                       it is in administrator mode afterwards\n"                              \

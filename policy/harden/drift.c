@@ -28,6 +28,7 @@ static void count(struct tally *t, const struct harden_finding *finding) {
         t->holds = true;
         return;
     case HARDEN_UNKNOWN:
+    case HARDEN_CLOSED:
         t->unknown = true;
         return;
     case HARDEN_FAILS:

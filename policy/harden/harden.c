@@ -6,7 +6,7 @@
 enum { OWN_FINDINGS_MAX = 16 }; /* that harden_judge_probe gives */
 
 const char *harden_state_str(enum harden_state state) {
-    static const char *const names[] = {"holds", "fails", "unknown"};
+    static const char *const names[] = {"holds", "fails", "unknown", "closed"};
     return names[state];
 }
 
@@ -71,8 +71,19 @@ static struct harden_evidence worse(struct harden_evidence a, struct harden_evid
     return a.state == HARDEN_HOLDS && b.state == HARDEN_HOLDS ? a : b;
 }
 
+/* What nobody can ask any more rests on what the phone was provisioned with. */
+static struct harden_evidence unless_closed(const struct harden_judging *j,
+                                            const struct harden_rule *rule,
+                                            struct harden_evidence evidence) {
+    bool closed = rule->step <= HARDEN_STEP_MAX && evidence.state == HARDEN_UNKNOWN &&
+                  j->facts->provisioned && harden_wui_is_off(j->facts);
+    return closed ? (struct harden_evidence){HARDEN_CLOSED, STR("web interface off, provisioned")}
+                  : evidence;
+}
+
 static void add_for_rule(struct harden_judging *j, const struct harden_rule *rule, struct str name,
-                         struct harden_evidence evidence) {
+                         struct harden_evidence known) {
+    struct harden_evidence evidence = unless_closed(j, rule, known);
     struct harden_finding finding = {
         .step = rule->step,
         .state = evidence.state,
@@ -127,18 +138,21 @@ static void judge_rule(struct harden_judging *j, const struct harden_rule *rule)
         judge_one(j, rule);
 }
 
-/* A step holds where all its findings hold, and there is one. */
+/* A step holds where all its findings hold, and there is one; it is closed where only that keeps
+ * it from holding. */
 static void sum_up(struct harden_report *report) {
     for (unsigned step = 0; step < HARDEN_STEPS; step++) {
-        bool any = false, fails = false, unknown = false;
+        bool any = false, fails = false, unknown = false, closed = false;
         for (size_t i = 0; i < report->count; i++) {
             if (report->findings[i].step != step) continue;
             any = true;
             fails |= report->findings[i].state == HARDEN_FAILS;
             unknown |= report->findings[i].state == HARDEN_UNKNOWN;
+            closed |= report->findings[i].state == HARDEN_CLOSED;
         }
         report->steps[step] = fails             ? HARDEN_FAILS
                               : unknown || !any ? HARDEN_UNKNOWN
+                              : closed          ? HARDEN_CLOSED
                                                 : HARDEN_HOLDS;
     }
 }

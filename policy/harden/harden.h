@@ -104,14 +104,17 @@ struct harden_facts {
     enum harden_tls tls;
     enum harden_certificate certificate;
     enum harden_factory factory_password;
-    bool wui_off_wanted;                         /* this phone's web interface is to be off */
+    bool wui_off_wanted; /* this phone's web interface is to be off */
+    bool provisioned;    /* the file that it fetches would fulfil all four steps */
     bool allow_plain_http, no_login_allowed;     /* of the phone's entry in the configuration */
     bool wrong_model, locked_out, login_refused; /* what went wrong while it was asked */
     const struct harden_expect *expected;
     size_t expected_count;
 };
 
-enum harden_state { HARDEN_HOLDS, HARDEN_FAILS, HARDEN_UNKNOWN };
+/* CLOSED: nobody can ask. The web interface is off, as it should be, and the phone is provisioned
+ * with what is wanted. */
+enum harden_state { HARDEN_HOLDS, HARDEN_FAILS, HARDEN_UNKNOWN, HARDEN_CLOSED };
 
 enum harden_about { HARDEN_ABOUT_SETTING, HARDEN_ABOUT_PROBE, HARDEN_ABOUT_CONFIGURATION };
 
@@ -125,7 +128,7 @@ struct harden_finding {
     struct str seen;                /* "set", "empty", "factory", "on", ...; printable ASCII */
     struct str wanted;
     struct str why;
-    struct str mend; /* empty where it holds */
+    struct str mend; /* empty where it holds or is closed */
 };
 
 struct harden_report {
@@ -152,7 +155,10 @@ bool harden_firmware_before(struct str a, struct str b, bool *known);
 /* Does the rule speak about this model? "snom" in front of a name is no part of it. */
 bool harden_rule_is_for(const struct harden_rule *rule, struct str model);
 
-const char *harden_state_str(enum harden_state state);       /* "holds", "fails", "unknown" */
+/* Is the web interface off, as it should be? */
+bool harden_wui_is_off(const struct harden_facts *facts);
+
+const char *harden_state_str(enum harden_state state);       /* "holds", "fails", ... */
 const char *harden_severity_str(enum harden_severity level); /* "note", "low", ... */
 const char *harden_step_str(unsigned step);                  /* "1".."4", "beyond" */
 

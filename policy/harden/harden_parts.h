@@ -21,9 +21,6 @@ struct harden_evidence {
 /* Append; the report has room for what the rules can give. */
 void harden_add(struct harden_judging *j, const struct harden_finding *finding);
 
-/* Is the web interface off, as it should be? */
-bool harden_wui_is_off(const struct harden_facts *facts);
-
 /* `seen` is empty where the probe has nothing to say. */
 struct harden_evidence harden_from_probe(const struct harden_facts *facts,
                                          const struct harden_rule *rule);

@@ -180,9 +180,12 @@ struct str harden_mend(struct harden_judging *j, const struct harden_rule *rule,
                        struct str wanted, enum harden_state state) {
     char text[2 * HARDEN_TEXT_MAX];
     struct outbuf out;
-    if (state == HARDEN_HOLDS) return STR("");
+    if (state == HARDEN_HOLDS || state == HARDEN_CLOSED) return STR("");
     if (state == HARDEN_UNKNOWN && rule->check == HARDEN_EXPECTED && j->facts->settings != NULL)
         return STR("Say in the configuration what this site expects.");
+    if (state == HARDEN_UNKNOWN && harden_wui_is_off(j->facts))
+        return STR("Provision it; an audit that finds the file (phonegate harden --provision) "
+                   "believes that.");
     if (state == HARDEN_UNKNOWN)
         return STR("Let the gate read the phone's settings, through its service account.");
     outbuf_init(&out, text, sizeof(text));

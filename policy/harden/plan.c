@@ -63,7 +63,7 @@ static bool is_own(const struct harden_rule *rule) {
 static void add_finding(struct planning *p, const struct plan_options *options,
                         const struct harden_finding *finding) {
     const struct harden_rule *rule = finding->rule;
-    if (rule == NULL || finding->state == HARDEN_HOLDS) return;
+    if (rule == NULL || finding->state == HARDEN_HOLDS || finding->state == HARDEN_CLOSED) return;
     bool beyond = rule->step == HARDEN_BEYOND;
     if (beyond && (!options->beyond || finding->state != HARDEN_FAILS)) return;
     struct plan_change change = change_for(rule, finding->name);

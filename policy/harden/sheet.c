@@ -130,7 +130,7 @@ static bool reads_back(const struct sheet *sheet, const struct dump *dump) {
 
 /* Would a phone that took exactly this be hardened? */
 static enum sheet_verdict judge(const struct sheet_wanted *wanted, const struct dump *dump,
-                                struct arena *arena, struct sheet *sheet) {
+                                struct arena *arena, struct str *about) {
     struct harden_facts facts = {.model = wanted->facts->model,
                                  .settings = dump,
                                  .wui_off_wanted = wanted->facts->wui_off_wanted,
@@ -141,15 +141,25 @@ static enum sheet_verdict judge(const struct sheet_wanted *wanted, const struct 
         return SHEET_NO_MEMORY;
     for (size_t i = 0; i < report.count; i++) {
         const struct harden_finding *finding = &report.findings[i];
-        sheet->about = finding->name;
+        *about = finding->name;
         if (finding->step <= HARDEN_STEP_MAX && finding->state != HARDEN_HOLDS)
             return SHEET_FALLS_SHORT;
     }
     for (unsigned step = 1; step <= HARDEN_STEP_MAX; step++) {
-        sheet->about = str_of(harden_step_str(step));
+        *about = str_of(harden_step_str(step));
         if (report.steps[step] != HARDEN_HOLDS) return SHEET_FALLS_SHORT;
     }
+    *about = STR_NONE;
     return SHEET_OK;
+}
+
+enum sheet_verdict sheet_check(const struct sheet_wanted *wanted, struct str text,
+                               struct arena *arena, struct str *about) {
+    struct dump dump;
+    *about = STR_NONE;
+    if (wanted->rule_count == 0) return SHEET_NO_RULES;
+    if (dump_read(text, arena, &dump) != DUMP_OK) return SHEET_NOT_READ;
+    return judge(wanted, &dump, arena, about);
 }
 
 enum sheet_verdict sheet_make(const struct sheet_wanted *wanted, struct arena *arena,
@@ -166,5 +176,5 @@ enum sheet_verdict sheet_make(const struct sheet_wanted *wanted, struct arena *a
     if (written != PROVISION_OK) return SHEET_NOT_TAKEN;
     if (dump_read(outbuf_str(out), arena, &dump) != DUMP_OK || !reads_back(sheet, &dump))
         return SHEET_NOT_READ;
-    return judge(wanted, &dump, arena, sheet);
+    return judge(wanted, &dump, arena, &sheet->about);
 }

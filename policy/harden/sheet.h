@@ -55,6 +55,12 @@ bool sheet_asks(const struct harden_rule *rule, struct str model);
 MUST_USE enum sheet_verdict sheet_make(const struct sheet_wanted *wanted, struct arena *arena,
                                        struct outbuf *out, struct sheet *sheet);
 
+/* Would a phone that took exactly this file fulfil all four steps? `about` is the setting
+ * that keeps it from that, and lives as `text` does; the arena holds secrets afterwards, as `text`
+ * does. `wanted->own` is not asked. */
+MUST_USE enum sheet_verdict sheet_check(const struct sheet_wanted *wanted, struct str text,
+                                        struct arena *arena, struct str *about);
+
 const char *sheet_verdict_str(enum sheet_verdict verdict);
 
 #endif

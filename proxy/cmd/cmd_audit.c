@@ -19,7 +19,7 @@
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_HTML };
 
 struct audit_cmd {
-    const char *file, *baseline_file;
+    const char *file, *baseline_file, *provisioning;
     enum format format;
     uint64_t parallel;
     bool try_factory;
@@ -54,6 +54,7 @@ static bool take_options(int argc, char **argv, struct audit_cmd *a) {
                                          {"--format", &format},
                                          {"--parallel", &parallel},
                                          {"--baseline", &a->baseline_file},
+                                         {"--provisioning", &a->provisioning},
                                          {NULL, NULL}};
     a->try_factory = cmd_take_flag(&argc, argv, "--try-factory-passwords");
     a->parallel = PARALLEL_DEFAULT;
@@ -194,6 +195,7 @@ static int run(struct audit_cmd *a) {
         .phones = a->phones,
         .count = a->phone_count,
         .parallel = (unsigned)a->parallel,
+        .provisioning = a->provisioning,
         .probe = {.try_factory = a->try_factory, .timeouts = fetch_timeouts(&a->config->limits)},
     };
     a->report = audit_report_new(PHONEGATE_VERSION, a->config->digest_of_file);
@@ -218,6 +220,7 @@ static int prepare(struct audit_cmd *a) {
         a->baseline = audit_report_read(a->baseline_file, error, sizeof(error));
         if (a->baseline == NULL) return cmd_usage_error("audit", "%s", error);
     }
+    if (a->provisioning == NULL) a->provisioning = a->config->provisioning.directory.ptr;
     return pick_phones(a) ? run(a) : CMD_USAGE;
 }
 

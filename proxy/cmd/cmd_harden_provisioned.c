@@ -93,6 +93,14 @@ static bool promote(struct run *run, const struct secrets *secrets,
     return false;
 }
 
+/* A phone whose web interface is to be off does not answer, as it should. What it may have stays in
+ * the vault as it is. */
+static bool is_off(const struct run *run, size_t phone, const struct recover_result *result) {
+    return !run->h->config->phones[phone].wui && result->state == RECOVER_FAILED &&
+           (strcmp(result->reason, "phone_refused") == 0 ||
+            strcmp(result->reason, "phone_closed") == 0);
+}
+
 /* NULL: it has its file, or (*nothing) there is nothing new that it could have. */
 static const char *judge(struct run *run, size_t phone, const struct recover_result *result,
                          bool *nothing) {
@@ -115,7 +123,8 @@ static const char *judge(struct run *run, size_t phone, const struct recover_res
 }
 
 /* In the report. */
-static const char *words_for(const char *reason, bool nothing) {
+static const char *words_for(const char *reason, bool off, bool nothing) {
+    if (off) return "its web interface is off, so nothing can be proven";
     if (reason != NULL) return reason;
     return nothing ? "nothing new was to be proven" : "has its settings";
 }
@@ -125,7 +134,8 @@ static void on_done(void *user, const struct recover_result *result) {
     struct run *run = job->run;
     struct str id = run->h->config->policy.phones[job->phone].id;
     bool nothing = false;
-    const char *reason = judge(run, job->phone, result, &nothing);
+    bool off = is_off(run, job->phone, result);
+    const char *reason = off ? NULL : judge(run, job->phone, result, &nothing);
     const struct event event = {.event = "phone_provisioning_checked",
                                 .outcome = reason == NULL ? "allowed" : "failed",
                                 .reason = reason,
@@ -134,7 +144,7 @@ static void on_done(void *user, const struct recover_result *result) {
     event_write(run->solo.shared.log, &event);
     run->good += reason == NULL;
     cmd_print(stdout, id);
-    printf(": %s\n", words_for(reason, nothing));
+    printf(": %s\n", words_for(reason, off, nothing));
     start_next(run);
 }
 

@@ -1,5 +1,8 @@
 #include "proxy/harden/audit.h"
 
+#include "policy/harden/sheet.h"
+#include "proxy/config/textfile.h"
+
 /* Findings with their texts: a kilobyte each, for the rules of a profile. */
 #define JUDGE_ARENA ((size_t)4 << 20)
 
@@ -22,6 +25,7 @@ struct slot {
 bool audit_falls_short(const struct harden_finding *finding) {
     switch (finding->state) {
     case HARDEN_HOLDS:
+    case HARDEN_CLOSED:
         return false;
     case HARDEN_FAILS:
         return finding->severity > HARDEN_NOTE;
@@ -31,12 +35,43 @@ bool audit_falls_short(const struct harden_finding *finding) {
     return true;
 }
 
+/* Is there a file for this phone that would fulfil all four steps? Where its web interface is off
+ * nobody can say more of it. */
+static bool is_provisioned(const struct audit_request *request, const struct config_phone *cfg,
+                           const struct harden_facts *facts) {
+    const struct profile *profile = cfg->policy->profile;
+    const struct harden_facts kind = {.model = cfg->model,
+                                      .wui_off_wanted = facts->wui_off_wanted,
+                                      .expected = facts->expected,
+                                      .expected_count = facts->expected_count};
+    const struct sheet_wanted wanted = {
+        .rules = profile->harden, .rule_count = profile->harden_count, .facts = &kind};
+    struct textfile file;
+    struct arena arena;
+    struct str about;
+    char *path, error[256];
+    if (request->provisioning == NULL || cfg->mac.len == 0 || !harden_wui_is_off(facts))
+        return false;
+    ENSURE(asprintf(&path, "%s/" STR_FMT ".xml", request->provisioning, STR_ARG(cfg->mac)) > 0);
+    bool read = textfile_read(path, TEXTFILE_SECRET, SHEET_MAX, &file, error, sizeof(error));
+    free(path);
+    if (!read) return false;
+    arena_init(&arena, SHEET_ARENA);
+    bool good = sheet_check(&wanted, (struct str){file.text, file.len}, &arena, &about) == SHEET_OK;
+    arena_wipe(&arena);
+    arena_release(&arena);
+    textfile_free(&file);
+    return good;
+}
+
 static void judge(struct slot *slot, const struct probe_result *result) {
     struct audit *a = slot->audit;
-    const struct profile *profile = a->request->config->phones[slot->index].policy->profile;
+    const struct config_phone *cfg = &a->request->config->phones[slot->index];
+    const struct profile *profile = cfg->policy->profile;
+    struct harden_facts facts = result->facts;
     struct harden_report report;
-    bool judged =
-        harden_judge(profile->harden, profile->harden_count, &result->facts, &a->arena, &report);
+    facts.provisioned = is_provisioned(a->request, cfg, &facts);
+    bool judged = harden_judge(profile->harden, profile->harden_count, &facts, &a->arena, &report);
     ENSURE(judged); /* the arena is larger than any report */
     a->each(a->user, slot->index, result, &report);
     arena_reset(&a->arena);

@@ -11,6 +11,7 @@ struct audit_request {
     size_t count;
     unsigned parallel; /* phones at a time, above 0 */
     struct probe_options probe;
+    const char *provisioning; /* directory of the files that phones fetch; NULL: none */
 };
 
 /* One phone is done. Nothing outlives the call. */

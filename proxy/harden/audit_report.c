@@ -73,7 +73,8 @@ void audit_report_add(json_t *report, const struct audit_subject *s,
     /* A step of which nothing is known, or whose profile says nothing, does not hold. */
     bool falls_short = false;
     for (unsigned step = 1; step <= HARDEN_STEP_MAX; step++)
-        falls_short = falls_short || findings->steps[step] != HARDEN_HOLDS;
+        falls_short = falls_short || (findings->steps[step] != HARDEN_HOLDS &&
+                                      findings->steps[step] != HARDEN_CLOSED);
     enum harden_severity worst = falls_short ? HARDEN_MEDIUM : HARDEN_NOTE;
     for (size_t i = 0; i < findings->count; i++) {
         const struct harden_finding *f = &findings->findings[i];
@@ -114,7 +115,8 @@ size_t report_number(const json_t *object, const char *name) {
 }
 
 int report_state_rank(const char *state) {
-    return strcmp(state, "fails") == 0 ? 2 : strcmp(state, "holds") == 0 ? 0 : 1;
+    bool good = strcmp(state, "holds") == 0 || strcmp(state, "closed") == 0;
+    return strcmp(state, "fails") == 0 ? 2 : good ? 0 : 1;
 }
 
 int report_severity_rank(const char *severity) {
@@ -223,20 +225,23 @@ static json_t *counters(const char *const *names, size_t count) {
 }
 
 void audit_report_finish(json_t *report) {
-    static const char *const states[] = {"holds", "fails", "unknown"};
+    static const char *const states[] = {"holds", "fails", "unknown", "closed"};
     static const char *const levels[] = {"high", "medium", "low"};
     json_t *phones = json_object_get(report, "phones"), *phone;
     json_t *steps = json_object(), *worst = counters(levels, ARRAY_LEN(levels));
     json_t *trouble = json_object();
-    size_t i, short_count = 0;
+    size_t i, short_count = 0, closed = 0;
     for (unsigned step = 1; step < HARDEN_STEPS; step++)
         json_object_set_new(steps, harden_step_str(step), counters(states, ARRAY_LEN(states)));
     json_array_foreach(phones, i, phone) {
+        bool is_closed = false;
         for (unsigned step = 1; step < HARDEN_STEPS; step++) {
             const char *name = harden_step_str(step);
-            count_up(json_object_get(steps, name),
-                     report_text(json_object_get(phone, "steps"), name));
+            const char *state = report_text(json_object_get(phone, "steps"), name);
+            count_up(json_object_get(steps, name), state);
+            is_closed |= strcmp(state, "closed") == 0;
         }
+        closed += is_closed;
         if (report_text(phone, "trouble")[0] != '\0')
             count_up(trouble, report_text(phone, "trouble"));
         if (!report_flag(phone, "short")) continue;
@@ -247,6 +252,7 @@ void audit_report_finish(json_t *report) {
     json_t *summary = json_object_get(report, "summary");
     json_object_set_new(summary, "phones", json_integer((json_int_t)json_array_size(phones)));
     json_object_set_new(summary, "short", json_integer((json_int_t)short_count));
+    json_object_set_new(summary, "closed", json_integer((json_int_t)closed));
     json_object_set_new(summary, "worst", worst);
     json_object_set_new(summary, "steps", steps);
     json_object_set_new(summary, "trouble", trouble);

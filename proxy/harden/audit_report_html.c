@@ -44,12 +44,14 @@ static const char page_head[] =
     ".s{display:inline-block;padding:0 .5rem;border-radius:.7rem;white-space:nowrap;"
     "font-weight:600}\n"
     ".fails{color:var(--bad);background:var(--bad-bg)}.unknown{color:var(--un);"
-    "background:var(--un-bg)}.holds{color:var(--ok);background:var(--ok-bg)}\n"
+    "background:var(--un-bg)}.holds{color:var(--ok);background:var(--ok-bg)}"
+    ".closed{color:var(--dim);background:var(--head)}\n"
     ".bar{display:flex;height:.8rem;min-width:8rem;border-radius:.4rem;overflow:hidden;"
     "background:var(--head)}td:has(.bar){vertical-align:middle}\n"
     ".bar i{display:block}.bar .h{background:var(--ok)}.bar "
     ".u{background:repeating-linear-gradient("
-    "45deg,var(--un) 0 4px,var(--un-bg) 4px 7px)}.bar .f{background:var(--bad)}\n"
+    "45deg,var(--un) 0 4px,var(--un-bg) 4px 7px)}.bar .f{background:var(--bad)}"
+    ".bar .c{background:var(--dim)}\n"
     "details{border:1px solid var(--line);border-radius:.5rem;margin:.6rem 0}\n"
     "summary{cursor:pointer;padding:.5rem .8rem;overflow-wrap:anywhere}summary "
     "b{font-size:1.05rem}\n"
@@ -88,6 +90,7 @@ static void esc(FILE *to, const char *text) {
 /* One of the words that have a colour, whatever a file says. */
 static const char *state_class(const char *state) {
     static const char *const names[] = {"holds", "unknown", "fails"};
+    if (strcmp(state, "closed") == 0) return "closed";
     return names[report_state_rank(state)];
 }
 
@@ -117,18 +120,21 @@ static void put_steps(const json_t *summary, FILE *to) {
                 "each step of the vendor's guide holds</caption>\n<thead><tr><th scope=\"col\">Step"
                 "</th><th scope=\"col\" class=\"n\">holds</th><th scope=\"col\" class=\"n\">fails"
                 "</th><th scope=\"col\" class=\"n\">unknown</th><th scope=\"col\" "
+                "class=\"n\">closed</th><th scope=\"col\" "
                 "class=\"share\">share</th></tr>"
                 "</thead>\n<tbody>\n",
                 to);
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         const json_t *step = json_object_get(json_object_get(summary, "steps"), steps[i].name);
         size_t holds = report_number(step, "holds"), fails = report_number(step, "fails");
-        size_t unknown = report_number(step, "unknown");
+        size_t unknown = report_number(step, "unknown"), closed = report_number(step, "closed");
         fprintf(to,
                 "<tr><th scope=\"row\">%s</th><td class=\"n\">%zu</td><td class=\"n\">%zu</td>"
-                "<td class=\"n\">%zu</td><td><div class=\"bar\" aria-hidden=\"true\">",
-                steps[i].title, holds, fails, unknown);
+                "<td class=\"n\">%zu</td><td class=\"n\">%zu</td><td><div class=\"bar\" "
+                "aria-hidden=\"true\">",
+                steps[i].title, holds, fails, unknown, closed);
         put_part(to, "h", holds, phones);
+        put_part(to, "c", closed, phones);
         put_part(to, "u", unknown, phones);
         put_part(to, "f", fails, phones);
         (void)fputs("</div></td></tr>\n", to);
@@ -170,6 +176,9 @@ static void put_summary(const json_t *report, FILE *to) {
     else
         fprintf(to, "%zu of %zu phones fall short; %zu of them gravely.", bad, phones,
                 report_number(worst, "high"));
+    if (report_number(summary, "closed") > 0)
+        fprintf(to, " The web interface of %zu is off: what they are provisioned with counts.",
+                report_number(summary, "closed"));
     (void)fputs("</p>\n", to);
     if (report_text(report, "baseline")[0] != '\0') {
         (void)fputs("<p>The numbers are of all phones; below stands only what changed since ", to);

@@ -24,6 +24,7 @@ static void put_padded(FILE *to, const char *text, int width) {
 
 static const char *colour_of(const char *state) {
     static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m"};
+    if (strcmp(state, "closed") == 0) return "\033[36m";
     return colours[report_state_rank(state)];
 }
 
@@ -42,12 +43,15 @@ static void put_summary(const json_t *report, FILE *to) {
         put_safe(to, report_text(report, "baseline"));
         (void)fputs(".\n", to);
     }
-    fprintf(to, "\n%-8s %8s %8s %8s\n", "", "holds", "fails", "unknown");
+    if (report_number(summary, "closed") > 0)
+        fprintf(to, "%zu closed: the web interface is off, what it is provisioned with counts.\n",
+                report_number(summary, "closed"));
+    fprintf(to, "\n%-8s %8s %8s %8s %8s\n", "", "holds", "fails", "unknown", "closed");
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         const json_t *step = json_object_get(json_object_get(summary, "steps"), steps[i]);
-        fprintf(to, "%s%-*s %8zu %8zu %8zu\n", i < 4 ? "step " : "", i < 4 ? 3 : 8, steps[i],
+        fprintf(to, "%s%-*s %8zu %8zu %8zu %8zu\n", i < 4 ? "step " : "", i < 4 ? 3 : 8, steps[i],
                 report_number(step, "holds"), report_number(step, "fails"),
-                report_number(step, "unknown"));
+                report_number(step, "unknown"), report_number(step, "closed"));
     }
 }
 

@@ -479,6 +479,83 @@ def test_a_web_interface_that_nobody_wants(new_gate, new_phone, authority):
     assert phone.settings()["webserver_type"] == "off"
 
 
+@pytest.fixture
+def closed(new_gate, new_phone, authority):
+    """A phone that fetched its file and shut its web interface for good."""
+    gate, phone = fleet(new_gate, new_phone, authority, wui=False)
+    phone.switch(plain_answer="closed")
+    assert run(gate, "secret", "init").returncode == 0
+    assert provision(gate).returncode == 0
+    gate.start()
+    point_at(phone, gate)
+    assert phone.pull()["rebooted"]
+    gate_module.wait_for(lambda: not phone.state()["booting"], 10, "the phone is back")
+    gate.secrets += [phone.settings()[k] for k in ("http_pass", "admin_mode_password",
+                                                   "service_mode_password", "keyboard_lock_pw")]
+    return gate, phone
+
+
+def test_a_closed_phone_rests_on_its_file(closed):
+    """Nobody can ask it any more: that is a word of its own, and no reason to fall short for ever."""
+    gate, _ = closed
+    status, said, findings = steps(gate)
+    assert (status, said) == (0, {"1": "closed", "2": "closed", "3": "holds", "4": "closed",
+                                  "beyond": "unknown"})
+    assert {f["state"] for f in findings} == {"holds", "closed"}
+    assert not any(f["short"] for f in findings)
+    report = json.loads(run(gate, "audit", "--format", "json").stdout)
+    assert report["summary"]["closed"] == 1 and report["summary"]["short"] == 0
+    assert report["summary"]["steps"]["2"] == {"holds": 0, "fails": 0, "unknown": 0, "closed": 1}
+    text, page = (run(gate, "audit", "--format", f).stdout for f in ("text", "html"))
+    assert "1 closed: the web interface is off, what it is provisioned with counts." in text
+    assert "The web interface of 1 is off: what they are provisioned with counts." in page
+    assert page.count('<span class="s closed">closed</span>') >= 3
+    assert gate.record(event="phone_audited", phone_id="101")["steps"] == \
+        "1=closed 2=closed 3=holds 4=closed beyond=unknown"
+
+
+def test_a_closed_phone_falls_short_without_a_file_that_would_do(closed, tmp_path):
+    gate, phone = closed
+    path = gate.dir / "provisioning" / "000413A1B2C3.xml"
+    good = path.read_text()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    path.rename(elsewhere / path.name)
+    unknown = {"1": "unknown", "2": "unknown", "3": "holds", "4": "unknown", "beyond": "unknown"}
+    status, said, findings = steps(gate)
+    assert (status, said) == (1, unknown)
+    assert all("harden --provision" in f["mend"] for f in findings if f["state"] == "unknown")
+    # the directory of another server
+    done = run(gate, "audit", "--format", "json", "--provisioning", str(elsewhere))
+    assert done.returncode == 0 and '"2": "closed"' in done.stdout
+    for text in (good.replace(">off</admin_mode>", ">on</admin_mode>"),
+                 good.replace(">off</webserver_type>", ">https</webserver_type>"),
+                 good.replace("</settings>", ""), ""):
+        assert text != good
+        path.write_text(text)
+        path.chmod(0o600)
+        assert steps(gate)[:2] == (1, unknown)
+    path.write_text(good)
+    path.chmod(0o644)       # others can write down what stands there
+    assert steps(gate)[:2] == (1, unknown)
+    path.chmod(0o600)
+    assert steps(gate)[0] == 0
+    phone.set(webserver_type="https")
+    phone.reboot()          # its web interface is back, with what the file said
+    gate_module.wait_for(lambda: not phone.state()["booting"], 10, "the phone is back")
+    status, said, _ = steps(gate)
+    assert status == 1 and said["3"] == "fails" and "closed" not in said.values()
+
+
+def test_a_closed_phone_proves_nothing_and_loses_nothing(closed):
+    gate, _ = closed
+    vault = run(gate, "secret", "show", "101").stdout
+    done = run(gate, "harden", "--provisioned", "--all")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        0, "101: its web interface is off, so nothing can be proven")
+    assert run(gate, "secret", "show", "101").stdout == vault
+
+
 def test_what_the_site_expects_is_in_the_file_and_on_the_phone(new_gate, new_phone, authority):
     gate, phone = fleet(new_gate, new_phone, authority, expect={"update_policy": "settings_only"})
     url = "https://localhost:%d/{mac}.xml?a&b" % gate.pull_port

@@ -120,6 +120,50 @@ static void a_file_that_does_not_harden_is_no_file(void **state) {
     arena_release(&m.arena);
 }
 
+static enum sheet_verdict check(const char *file, const struct harden_facts *facts,
+                                const char *about) {
+    struct sheet_wanted wanted = {
+        .rules = snom->harden, .rule_count = snom->harden_count, .facts = facts};
+    struct arena arena;
+    struct str said;
+    arena_init(&arena, SHEET_ARENA);
+    enum sheet_verdict verdict = sheet_check(&wanted, str_of(file), &arena, &said);
+    assert_true(str_equal(said, str_of(about)));
+    arena_release(&arena);
+    return verdict;
+}
+
+/* One value of the file is another. */
+static void replace(char *file, size_t size, const char *old, const char *new) {
+    char rest[SHEET_MAX];
+    char *at = strstr(file, old);
+    assert_non_null(at);
+    (void)snprintf(rest, sizeof(rest), "%s", at + strlen(old));
+    (void)snprintf(at, size - (size_t)(at - file), "%s%s", new, rest);
+}
+
+static void a_file_is_believed_as_far_as_it_goes(void **state) {
+    (void)state;
+    static const struct harden_facts any, off = {.wui_off_wanted = true};
+    static char file[SHEET_MAX];
+    struct made m = make(&off, false, ARRAY_LEN(own));
+    text[m.out.len] = '\0';
+    memcpy(file, text, m.out.len + 1);
+    arena_release(&m.arena);
+    assert_int_equal(check(file, &off, ""), SHEET_OK);
+    assert_int_equal(check(file, &any, ""), SHEET_OK); /* off is https only, and more */
+    replace(file, sizeof(file), ">off</admin_mode>", ">on</admin_mode>");
+    assert_int_equal(check(file, &off, "admin_mode"), SHEET_FALLS_SHORT);
+    replace(file, sizeof(file), ">on</admin_mode>", ">off</admin_mode>");
+    replace(file, sizeof(file), ">off</webserver_type>", ">https</webserver_type>");
+    assert_int_equal(check(file, &off, "webserver_type"), SHEET_FALLS_SHORT);
+    assert_int_equal(check(file, &any, ""), SHEET_OK);
+    replace(file, sizeof(file), "</settings>", "");
+    assert_int_equal(check(file, &any, ""), SHEET_NOT_READ);
+    assert_int_equal(check("", &any, ""), SHEET_NOT_READ);
+    assert_int_equal(check("<html>no such file</html>", &any, ""), SHEET_NOT_READ);
+}
+
 static void every_octet_of_a_password_reads_back(void **state) {
     (void)state;
     char value[] = "0123456789abc<>&\"'";
@@ -144,6 +188,8 @@ static void a_profile_without_a_list_and_too_little_memory(void **state) {
     arena_init(&arena, SHEET_ARENA);
     outbuf_init(&out, text, sizeof(text));
     assert_int_equal(sheet_make(&wanted, &arena, &out, &sheet), SHEET_NO_RULES);
+    assert_int_equal(sheet_check(&wanted, STR("<settings/>"), &arena, &sheet.about),
+                     SHEET_NO_RULES);
     wanted = (struct sheet_wanted){.facts = &none,
                                    .rules = snom->harden,
                                    .rule_count = snom->harden_count,
@@ -169,6 +215,7 @@ int main(void) {
         cmocka_unit_test(a_web_interface_that_nobody_wants_is_off),
         cmocka_unit_test(beyond_the_guide_only_what_has_a_value),
         cmocka_unit_test(a_file_that_does_not_harden_is_no_file),
+        cmocka_unit_test(a_file_is_believed_as_far_as_it_goes),
         cmocka_unit_test(every_octet_of_a_password_reads_back),
         cmocka_unit_test(a_profile_without_a_list_and_too_little_memory),
     };
