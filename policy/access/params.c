@@ -44,6 +44,13 @@ bool params_has_control(struct str s) {
     return false;
 }
 
+bool params_name_is_odd(struct str name) {
+    for (size_t i = 0; i < name.len; i++) {
+        if ((unsigned char)name.ptr[i] > 0x7f) return true;
+    }
+    return params_has_control(name) || params_has_any(name, "\\");
+}
+
 /* ---- escapes ---- */
 
 static bool escape_at(struct str s, size_t i, char *octet) {
@@ -86,10 +93,10 @@ static bool has_escape(struct str s) {
     return false;
 }
 
-/* A control octet ends a text for some readers, and what still looks escaped another decodes again.
- */
+/* A control octet ends a text for some readers, what still looks escaped another decodes again, and
+ * an overlong form of a letter is that letter to a third. */
 static bool is_ambiguous(struct str decoded) {
-    return params_has_control(decoded) || has_escape(decoded);
+    return params_has_control(decoded) || has_escape(decoded) || !str_is_utf8(decoded);
 }
 
 /* Does an escape stand for a separator, so that decoding before splitting reads something else? */
@@ -143,7 +150,8 @@ static enum params_verdict add_piece(const struct reading *r, struct str piece) 
         if (r->strict && !escapes_are_whole(param.name)) return PARAMS_BAD_ESCAPE;
         param.name = decode(param.name, ' ', r->arena);
         if (param.name.ptr == NULL) return PARAMS_NO_MEMORY;
-        if (r->strict && is_ambiguous(param.name)) return PARAMS_AMBIGUOUS;
+        if (r->strict && (params_name_is_odd(param.name) || has_escape(param.name)))
+            return PARAMS_AMBIGUOUS;
     }
     bool added = equals == piece.len ? params_add(r->params, param, r->arena)
                                      : add_value(r, param, str_part(piece, equals + 1, piece.len));

@@ -15,7 +15,7 @@
 enum params_verdict {
     PARAMS_OK,
     PARAMS_BAD_ESCAPE,   /* a '%' without two hex digits in a name */
-    PARAMS_AMBIGUOUS,    /* a control octet or a double escape in a name */
+    PARAMS_AMBIGUOUS,    /* a control octet, a backslash, non-ASCII or a double escape in a name */
     PARAMS_UNKNOWN_BODY, /* a body of a type that is not read here */
     PARAMS_NO_MEMORY,
 };
@@ -23,8 +23,9 @@ enum params_verdict {
 enum param_value {
     PARAM_VALUE_NONE,    /* a name alone: for some readers an empty value, for others none */
     PARAM_VALUE_TEXT,    /* `value` is what every reader of this kind sees */
-    PARAM_VALUE_UNCLEAR, /* a broken or double escape, a control octet, several lines, ...: readers
-                            see different things, so nobody may rely on `value` */
+    PARAM_VALUE_UNCLEAR, /* a broken or double escape, a control octet, what is not UTF-8, several
+                            lines, ...: readers see different things, so nobody may rely on `value`
+                          */
 };
 
 struct param {
@@ -69,6 +70,10 @@ MUST_USE bool params_add_text(struct params *params, struct str name, struct str
 bool params_has_any(struct str s, const char *set);
 /* ... an octet below 0x20, or 0x7f? */
 bool params_has_control(struct str s);
+/* ... one of these, a backslash, or an octet above 0x7f? No phone's form has such a name, but
+ * readers that undo overlong UTF-8, fold case beyond ASCII or skip a byte order mark would see
+ * another one. */
+bool params_name_is_odd(struct str name);
 
 enum params_body {
     PARAMS_BODY_UNKNOWN, /* no type, or one that is not read here: nobody can say what it holds */

@@ -15,6 +15,7 @@ struct scan {
     size_t len;          /* of the body */
     struct str rest;     /* behind the line that is looked at */
     bool part_begins;    /* that line is the first of a part */
+    bool is_header;      /* ... begins a field of its header */
     /* What the part holds whose header is looked at. */
     struct str value;
     bool value_is_clear;
@@ -79,10 +80,10 @@ static struct str next_line(struct str *rest) {
 /* The value of a part: one line between an empty one and the boundary, behind a header of one line.
  * Any other shape, a second header field (an encoding, a charset) included, leaves it to the reader
  * what the value is. */
-static void find_value(struct scan *scan, bool is_header) {
+static void find_value(struct scan *scan) {
     struct str rest = str_part(scan->rest, 0, PART_MAX);
     scan->value_is_clear = false;
-    if (!is_header || !scan->part_begins) return;
+    if (!scan->is_header || !scan->part_begins) return;
     if (rest.len > 0 && rest.ptr[0] == '\r') rest = str_part(rest, 1, rest.len);
     if (rest.len > 0 && rest.ptr[0] == '\n') rest = str_part(rest, 1, rest.len);
     bool one_header = next_line(&rest).len == 0;
@@ -113,6 +114,11 @@ static enum params_verdict add_both(const struct scan *scan, struct str name, bo
     return PARAMS_OK;
 }
 
+static bool is_unclosed(struct str value) {
+    value = str_trim(value);
+    return value.len > 0 && value.ptr[0] == '"' && str_find(value, '"', 1) == value.len;
+}
+
 /* The value that starts at `value`: up to the closing quote, or to the next ';'. */
 static struct str header_value(struct str value) {
     value = str_trim(value);
@@ -124,7 +130,11 @@ static struct str header_value(struct str value) {
 static enum params_verdict add_field(const struct scan *scan, struct str value) {
     struct str name = header_value(value);
     bool multipart = scan->kind == PARAMS_BODY_MULTIPART;
+    /* "=?": an encoded word (RFC 2047), which nobody may use here. A line that begins with a blank
+     * may as well be one of a file. */
     bool odd = params_has_any(name, "\\") || params_has_control(name);
+    if (scan->is_header)
+        odd = params_name_is_odd(name) || str_starts_with(name, STR("=?")) || is_unclosed(value);
     if (odd && multipart) return PARAMS_AMBIGUOUS;
     return add_both(scan, name, multipart);
 }
@@ -180,7 +190,10 @@ static enum params_verdict scan_plain(const struct scan *scan, struct str line) 
     bool plain = scan->kind == PARAMS_BODY_PLAIN;
     if (colon == line.len && !plain) return PARAMS_OK;
     struct str name = str_trim(str_part(line, 0, colon));
-    if (plain && params_has_control(name)) return PARAMS_AMBIGUOUS;
+    /* What is neither "name:value" nor "name=value" is a text, and may be in any language. */
+    size_t end = str_find(line, '=', 0) < colon ? str_find(line, '=', 0) : colon;
+    bool odd = end < line.len && params_name_is_odd(str_part(line, 0, end));
+    if (plain && (odd || params_has_control(name))) return PARAMS_AMBIGUOUS;
     /* No setting's name holds a '='; a form's value may well hold a ':'. */
     if (scan->kind == PARAMS_BODY_URLENCODED && params_has_any(name, "=")) return PARAMS_OK;
     bool added = colon == line.len
@@ -190,19 +203,63 @@ static enum params_verdict scan_plain(const struct scan *scan, struct str line) 
     return added ? PARAMS_OK : PARAMS_NO_MEMORY;
 }
 
-/* "<name": settings are files of XML as well, and a file may be what is uploaded. */
+static bool is_element_char(char c) {
+    return ascii_is_alpha(c) || ascii_is_digit(c) || params_has_any((struct str){&c, 1}, "_-.:");
+}
+
+/* "<name": settings are files of XML as well, and a file may be what is uploaded. Blanks in front
+ * of the name are forgiven by some readers. */
 static bool scan_elements(const struct scan *scan, struct str line) {
     for (size_t at = str_find(line, '<', 0); at < line.len; at = str_find(line, '<', at + 1)) {
-        size_t end = at + 1;
-        while (end < line.len && (ascii_is_alpha(line.ptr[end]) || ascii_is_digit(line.ptr[end]) ||
-                                  params_has_any(str_part(line, end, 1), "_-.:"))) {
-            end++;
-        }
-        const struct param param = {.name = str_part(line, at + 1, end - at - 1),
+        size_t start = at + 1;
+        while (start < line.len && (unsigned char)line.ptr[start] <= ' ') start++;
+        size_t end = start;
+        while (end < line.len && is_element_char(line.ptr[end])) end++;
+        const struct param param = {.name = str_part(line, start, end - start),
                                     .kind = PARAM_VALUE_UNCLEAR};
         if (param.name.len > 0 && !params_add(scan->params, param, scan->arena)) return false;
     }
     return true;
+}
+
+static size_t skip_blanks(struct str line, size_t at) {
+    while (at < line.len && (line.ptr[at] == ' ' || line.ptr[at] == '\t')) at++;
+    return at;
+}
+
+/* What stands behind `name=` at `at`: between quotes of either kind, or up to what ends a word. */
+static struct str word_at(struct str line, size_t at) {
+    struct str rest = str_part(line, at, line.len);
+    bool quoted = rest.len > 0 && params_has_any(str_part(rest, 0, 1), "\"'");
+    if (quoted) return str_part(rest, 1, str_find(rest, rest.ptr[0], 1) - 1);
+    size_t end = 0;
+    while (end < rest.len && !params_has_any(str_part(rest, end, 1), " \t;,<>/\"'")) end++;
+    return str_part(rest, 0, end);
+}
+
+/* "name=" wherever it stands: some readers look for these letters and for nothing else, in whatever
+ * field of a part's header, and settings may be attributes of XML. Of a part's header line only the
+ * first counts, or each that is no file's name. */
+static bool scan_names(const struct scan *scan, struct str line) {
+    static const struct str key = {"name", 4};
+    bool seen = false;
+    for (size_t at = 0; at + key.len <= line.len; at++) {
+        if (!str_equal_icase(str_part(line, at, key.len), key)) continue;
+        size_t equals = skip_blanks(line, at + key.len);
+        if (equals == line.len || line.ptr[equals] != '=') continue;
+        bool file = at >= 4 && str_equal_icase(str_part(line, at - 4, 4), STR("file"));
+        struct str name = word_at(line, skip_blanks(line, equals + 1));
+        if ((file && (seen || !scan->is_header)) || name.len == 0) continue;
+        seen = true;
+        if (!add_name(scan, name, false)) return false;
+    }
+    return true;
+}
+
+/* A form's urlencoded field may itself be called so. */
+static bool may_name(const struct scan *scan, struct str line) {
+    return scan->kind == PARAMS_BODY_MULTIPART ||
+           (scan->kind == PARAMS_BODY_PLAIN && params_has_any(line, "<"));
 }
 
 static bool is_part_header(struct str line) {
@@ -211,15 +268,14 @@ static bool is_part_header(struct str line) {
 }
 
 static enum params_verdict scan_line(struct scan *scan, struct str line) {
-    bool is_header = is_part_header(line);
     bool is_folded = line.ptr[0] == ' ' || line.ptr[0] == '\t';
     enum params_verdict verdict = PARAMS_OK;
-    if (is_header || is_folded) {
-        find_value(scan, is_header);
-        verdict = scan_attributes(scan, line);
-    }
+    scan->is_header = is_part_header(line);
+    find_value(scan);
+    if (scan->is_header || is_folded) verdict = scan_attributes(scan, line);
     if (verdict != PARAMS_OK) return verdict;
-    if (is_header && scan->kind == PARAMS_BODY_MULTIPART) {
+    if (may_name(scan, line) && !scan_names(scan, line)) return PARAMS_NO_MEMORY;
+    if (scan->is_header && scan->kind == PARAMS_BODY_MULTIPART) {
         /* Its attributes are judged; only a reader that splits at '&' could find more in it. */
         line = str_part(line, str_find(line, '&', 0), line.len);
     } else {

@@ -55,6 +55,29 @@ bool rule_param_names(const struct rule_param *entry, struct str name) {
                                   : str_equal_icase(entry->name, name);
 }
 
+static bool is_word_char(char c) {
+    return ascii_is_alpha(c) || ascii_is_digit(c) || c == '_';
+}
+
+/* The first or the last word of `name`; all of it where it is one word. */
+static struct str word_of(struct str name, bool last) {
+    size_t from = 0, to = name.len;
+    while (to > from && !is_word_char(name.ptr[to - 1])) to--;
+    while (from < to && !is_word_char(name.ptr[from])) from++;
+    for (size_t i = from; i < to; i++) {
+        if (is_word_char(name.ptr[i])) continue;
+        if (!last) return str_part(name, from, i - from);
+        from = i + 1;
+    }
+    return str_part(name, from, to - from);
+}
+
+/* Some reader may skip what no name of a setting holds: "?a", "a[]", "settings[a]", "'a'". */
+static bool could_name(const struct rule_param *entry, struct str name) {
+    return rule_param_names(entry, name) || rule_param_names(entry, word_of(name, false)) ||
+           rule_param_names(entry, word_of(name, true));
+}
+
 static bool is_listed(const struct rule_param *entry, struct str value) {
     for (size_t i = 0; i < entry->value_count; i++) {
         if (entry->values_are_patterns ? urlpath_matches(entry->values[i], value, true)
@@ -66,7 +89,7 @@ static bool is_listed(const struct rule_param *entry, struct str value) {
 }
 
 bool rule_param_denies(const struct rule_param *entry, const struct param *param) {
-    if (!rule_param_names(entry, param->name)) return false;
+    if (!could_name(entry, param->name)) return false;
     if (entry->test == RULE_PARAM_ANY_VALUE) return true;
     switch (param->kind) {
     case PARAM_VALUE_NONE: /* no value is equal to nothing; for others it is the empty value */

@@ -7,7 +7,8 @@
  * '*' in NAME and in a value is any run of characters. Names and values are compared without ASCII
  * case and without blanks at their ends. A deny matches if any reading of the parameter does, an
  * allow only if all of them do; where readers would disagree about a value (params.h: UNCLEAR), a
- * deny that asks for the value matches and an allow does not. */
+ * deny that asks for the value matches and an allow does not. A deny matches the first and the last
+ * word of a name as well ("?NAME", "NAME[]", "x[NAME]"). */
 #ifndef POLICY_ACCESS_RULE_PARAM_H
 #define POLICY_ACCESS_RULE_PARAM_H
 
@@ -39,6 +40,7 @@ MUST_USE enum rule_param_verdict rule_param_parse(struct str text, struct arena 
                                                   struct rule_param *out);
 const char *rule_param_verdict_str(enum rule_param_verdict verdict);
 
+/* Exactly this name. */
 bool rule_param_names(const struct rule_param *entry, struct str name);
 /* Does the entry match, in a rule that denies, in one that allows? */
 bool rule_param_denies(const struct rule_param *entry, const struct param *param);
