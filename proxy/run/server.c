@@ -15,6 +15,7 @@
 #include "proxy/harden/held_check.h"
 #include "proxy/phone/phone_conn.h"
 #include "proxy/record/event.h"
+#include "proxy/run/breakers.h"
 #include "proxy/run/keeper.h"
 #include "proxy/run/listener.h"
 #include "proxy/run/process.h"
@@ -41,6 +42,7 @@ struct server {
     pthread_mutex_t lock;
     struct shared shared;
     struct keeper *keeper;
+    struct breakers *breakers;
     struct site *site;
     struct crew *crews;
     unsigned count;
@@ -114,6 +116,10 @@ static bool open_shared(struct server *s, const struct config *config) {
     }
     s->shared.held = held_open(&s->loop, &s->shared, config->state_dir);
     held_use(s->shared.held, s->site);
+    s->breakers = breakers_open(&s->loop, config->state_dir);
+    breakers_restore(s->breakers, s->site->phones, config->policy.phone_count,
+                     s->shared.epoch_ms + uv_now(&s->loop));
+    breakers_watch(s->breakers, s->site->phones, config->policy.phone_count);
     return true;
 }
 
@@ -223,6 +229,7 @@ static bool reload(struct server *s) {
         return false;
     }
     held_use(s->shared.held, site);
+    breakers_watch(s->breakers, site->phones, site->config->policy.phone_count);
     asset_cache_set_limits(s->shared.assets, &site->config->asset_cache);
     count_descriptors(s, site->config);
     note_older_vault(s, site->config);
@@ -315,6 +322,7 @@ static void stop(struct server *s) {
     signal(SIGUSR1, SIG_IGN);
     held_stop(s->shared.held);
     keeper_stop(s->keeper);
+    breakers_stop(s->breakers);
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
@@ -392,6 +400,7 @@ static void say_ready(const struct server *s) {
 
 static void close_shared(struct server *s) {
     held_free(s->shared.held);
+    breakers_free(s->breakers);
     keeper_free(s->keeper);
     asset_cache_free(s->shared.assets);
     access_log_free(s->shared.log);

@@ -4,15 +4,19 @@
 
 #include "certs/phone_client.h"
 #include "policy/access/route.h"
+#include "proxy/phone/phone_breaker.h"
 #include "proxy/phone/phone_conn.h"
 
-/* The phone of the same id before the reload, if nothing of it changed. */
-static struct phone *unchanged(const struct site *previous, const struct phone *fresh) {
+/* The phone of the same id before the reload, if nothing of it changed. Of another one, what came
+ * of the passwords that it still has goes over. */
+static struct phone *unchanged(const struct site *previous, struct phone *fresh) {
     if (previous == NULL) return NULL;
     const struct policy_phone *old = route_by_id(previous->config->policy.routes, fresh->id);
     if (old == NULL) return NULL;
     struct phone *phone = previous->phones[old->index];
-    return phone_same(phone, fresh) ? phone : NULL;
+    if (phone_same(phone, fresh)) return phone;
+    phone_breaker_move(phone, fresh);
+    return NULL;
 }
 
 static bool make_phones(struct site *site, const struct site *previous, char *error,
