@@ -366,10 +366,21 @@ static void put_fields(const struct filter *f, const struct field_rule *rules, s
     }
 }
 
+/* Each hop has one less (RFC 9110 7.6.2); 0 never comes here: decide() answers it. */
+static void put_max_forwards(const struct request_view *req, struct outbuf *out) {
+    uint64_t hops;
+    struct str value = request_header(req, STR("Max-Forwards"));
+    if (req->method != METHOD_OPTIONS || !str_to_u64(value, UINT64_MAX, &hops) || hops == 0) return;
+    outbuf_put(out, STR("Max-Forwards: "));
+    outbuf_u64(out, hops - 1);
+    outbuf_put(out, STR("\r\n"));
+}
+
 void hdrfilter_request(const struct request_view *req, const struct hdr_site *site,
                        struct outbuf *out) {
     struct filter f = {req->headers, req->header_count, site, out};
     put_fields(&f, request_fields, ARRAY_LEN(request_fields));
+    put_max_forwards(req, out);
     outbuf_put(out,
                req->minor == 0 ? STR("Via: 1.0 phonegate\r\n") : STR("Via: 1.1 phonegate\r\n"));
 }

@@ -72,6 +72,33 @@ static void check_row(const struct vectors *v, const struct hdr_site *site) {
     vectors_expect(v, written(&out, text), v->column[4]);
 }
 
+static void H17_an_OPTIONS_request_has_one_hop_less_to_go(void **state) {
+    (void)state;
+    static const struct {
+        enum method method;
+        struct str hops;
+        const char *line;
+    } rows[] = {
+        {METHOD_OPTIONS, {"5", 1}, "Max-Forwards: 4"},
+        {METHOD_OPTIONS, {"1", 1}, "Max-Forwards: 0"},
+        {METHOD_OPTIONS, {"18446744073709551615", 20}, "Max-Forwards: 18446744073709551614"},
+        {METHOD_OPTIONS, {"0", 1}, ""}, /* answered by the gate itself */
+        {METHOD_OPTIONS, {"-1", 2}, ""},
+        {METHOD_OPTIONS, {"5, 6", 4}, ""},
+        {METHOD_GET, {"5", 1}, ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char memory[256], text[256];
+        struct header header = {STR("Max-Forwards"), rows[i].hops};
+        struct request_view req = {
+            .method = rows[i].method, .headers = &header, .header_count = 1, .minor = 1};
+        struct outbuf out;
+        outbuf_init(&out, memory, sizeof(memory));
+        hdrfilter_request(&req, &by_host, &out);
+        assert_true(str_equal(written(&out, text), str_of(rows[i].line)));
+    }
+}
+
 static void H15_K01_to_K05_R22_fields_cross_as_the_table_says(void **state) {
     (void)state;
     struct vectors v;
@@ -158,6 +185,7 @@ static void what_does_not_fit_is_marked(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(H17_an_OPTIONS_request_has_one_hop_less_to_go),
         cmocka_unit_test(H15_K01_to_K05_R22_fields_cross_as_the_table_says),
         cmocka_unit_test(R22_no_cookie_crosses_where_the_gate_logs_in_by_a_form),
         cmocka_unit_test(H16_via_names_the_version_that_came_in),
