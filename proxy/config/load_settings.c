@@ -1,7 +1,9 @@
+#include <fcntl.h>
 #include <openssl/prov_ssl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "proxy/config/loader.h"
 #include "proxy/config/nonce_key.h"
@@ -341,6 +343,31 @@ static void check_state_directory(struct loader *l) {
                      (unsigned)st.st_mode & 07777U);
 }
 
+/* Where serve could not open it, it would not start. Who else may write it is no matter of the
+ * configuration: other commands read it, too. */
+static void check_access_log(struct loader *l) {
+    struct str path = l->snapshot->config.access_log.file, directory = path;
+    const config_setting_t *at = reader_at(member(l, "access_log"), "file");
+    struct stat st;
+    if (str_equal(path, STR("-")) || path.len == 0) return;
+    while (directory.len > 1 && directory.ptr[directory.len - 1] != '/') directory.len--;
+    bool exists = stat(path.ptr, &st) == 0;
+    if (exists && S_ISDIR(st.st_mode)) {
+        reader_error(&l->reader, at, "\"file\" in access_log: %s is a directory", path.ptr);
+    } else if (!exists) {
+        char *parent = strndup(directory.ptr, directory.len);
+        ENSURE(parent != NULL);
+        if (directory.ptr[directory.len - 1] == '/' &&
+            (stat(parent, &st) != 0 || !S_ISDIR(st.st_mode)))
+            reader_error(&l->reader, at, "\"file\" in access_log: there is no directory %s",
+                         parent);
+        free(parent);
+    } else if (faccessat(AT_FDCWD, path.ptr, W_OK, AT_EACCESS) != 0) {
+        reader_warning(&l->reader, at, "\"file\" in access_log: who runs this may not write to %s",
+                       path.ptr);
+    }
+}
+
 static void check_nonce_key(struct loader *l) {
     struct str path = l->snapshot->config.nonce_key_file;
     struct nonce_keys keys;
@@ -357,6 +384,7 @@ static void check_paths(struct loader *l) {
     if (!check_directory(l, "profiles_dir", draft->profiles_dir, true))
         draft->profiles_dir = STR_NONE;
     check_state_directory(l);
+    check_access_log(l);
     check_nonce_key(l);
     if (l->snapshot->config.state_dir.len == 0)
         reader_warning(&l->reader, l->root,

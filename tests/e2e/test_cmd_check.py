@@ -180,6 +180,10 @@ def test_the_example_is_fine(cfg):
     cfg.secret("users", line("alice") + line("bob") + line("carol"))
     cfg.write((gate_module.ROOT / "deploy" / "example" / "phonegate.cfg").read_text())
     cfg.change("/usr/share/phonegate/profiles", str(gate_module.ROOT / "policy" / "profiles"))
+    cfg.change("/var/log/phonegate/", str(cfg.path) + "/log/")
+    done = cfg.run("check", "-c", "phonegate.cfg")
+    assert done.returncode == 1 and "there is no directory %s/log/" % cfg.path in done.stderr
+    (cfg.path / "log").mkdir()
     done = cfg.run("check", "-c", "phonegate.cfg")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("phonegate.cfg: ok\n")
