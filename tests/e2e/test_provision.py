@@ -632,6 +632,52 @@ def test_what_cannot_be_provisioned_is_named(new_gate, new_phone, authority):
     assert [p.name for p in (gate.dir / "provisioning").iterdir()] == ["000413A1B2C3.xml"]
 
 
+def test_each_reason_why_a_file_is_not_written(new_gate, new_phone, authority, tmp_path):
+    """Named in the record and to the person, with the setting that it is about."""
+    gate, _ = fleet(new_gate, new_phone, authority)
+    assert run(gate, "secret", "init").returncode == 0
+    profiles = tmp_path / "profiles"
+    profiles.mkdir()
+    snom = (gate_module.ROOT / "policy" / "profiles" / "snom.cfg").read_text(encoding="utf-8")
+    (profiles / "snom.cfg").write_text(snom, encoding="utf-8")
+    start = "harden = ("
+    assert snom.count(start) == 1
+    (profiles / "more.cfg").write_text(snom.replace(
+        start, start + '{ step = 4; setting = "other_pw"; want = "set"; secret = true; '
+        'why = "test"; },'), encoding="utf-8")
+    gate._secret("blank", " begins-with-a-blank\n")
+    first = gate.config["phones"][0]
+
+    def other(i, **more):
+        entry = dict(first, id=i, host=i + ".phones.localhost", mac="000413A1B" + i, **more)
+        return {k: v for k, v in entry.items() if v is not None}
+    gate.rewrite(profiles_dir=profiles, phones=(
+        first, other("201", login=None, admin_login=None, login_required=False),
+        other("202", login={"user": "gate", "password_file": "blank"}), other("203"), other("204"),
+        other("205", profile="more")))
+    done = subprocess.run([gate_module.program(), "secret", "set", "203", "admin_mode_password", "-c",
+                           str(gate.file)], input="0000\n", text=True, capture_output=True, check=False,
+                          timeout=20)
+    assert done.returncode == 0, done.stderr
+    (gate.dir / "provisioning").mkdir(mode=0o700, exist_ok=True)
+    (gate.dir / "provisioning" / "000413A1B204.xml").mkdir()
+    done = provision(gate)
+    assert done.returncode == 1 and done.stdout.endswith(", failed: 5\n"), done.stderr
+    for phone, reason, setting, words in (
+            ("201", "no_account", "http_user", "the configuration names no such account"),
+            ("202", "value_not_taken", "http_pass", "its value cannot stand in such a file"),
+            ("203", "step_falls_short", "admin_mode_password",
+             "with this value the step would not hold"),
+            ("204", "not_written", None, ""), ("205", "unknown_setting", "other_pw", "unknown_setting")):
+        record = gate.record(event="phone_provisioned", phone_id=phone)
+        assert (record["outcome"], record["reason"], record.get("setting")) == (
+            "failed", reason, setting)
+        line = next(t for t in done.stderr.splitlines() if t.startswith("phonegate harden: %s: " % phone))
+        assert words in line and (setting or "000413A1B204.xml") in line
+    assert sorted(p.name for p in (gate.dir / "provisioning").iterdir() if p.is_file()) == [
+        "000413A1B2C3.xml"]
+
+
 def test_a_directory_that_others_can_enter_and_a_strange_file(new_gate, new_phone, authority):
     gate, phone = fleet(new_gate, new_phone, authority)
     assert run(gate, "secret", "init").returncode == 0
