@@ -86,6 +86,8 @@ static const struct {
      "Its certificate was not signed by the expected authority."},
     {"phone_certificate_expired", "The phone cannot be trusted",
      "Its certificate has expired. The team that runs the gate must renew it."},
+    {"phone_certificate_weak", "The phone cannot be trusted",
+     "The key in its certificate is too short. The team that runs the gate must renew it."},
     {"phone_name_mismatch", "This is not the phone we know",
      "Its certificate has another name. The team that runs the gate must check it before it is "
      "opened."},

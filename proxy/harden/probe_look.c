@@ -5,7 +5,7 @@
 /* Was it a certificate that ended the handshake? */
 static bool is_about_certificate(const char *reason) {
     static const char *const reasons[] = {"phone_pin_mismatch", "phone_name_mismatch",
-                                          "phone_certificate_expired",
+                                          "phone_certificate_expired", "phone_certificate_weak",
                                           "phone_certificate_untrusted"};
     for (size_t i = 0; reason != NULL && i < ARRAY_LEN(reasons); i++) {
         if (strcmp(reason, reasons[i]) == 0) return true;
@@ -169,7 +169,8 @@ static void note_certificate(struct probe *p, const char *reason) {
     bool pinned = p->cfg->verify == PHONE_VERIFY_PIN;
     enum harden_certificate certificate =
         pinned ? HARDEN_CERTIFICATE_TRUSTED : HARDEN_CERTIFICATE_CHANGED;
-    const char *trouble = pinned ? "certificate_weak" : "certificate_untrusted";
+    bool weak = strcmp(reason, "phone_certificate_weak") == 0;
+    const char *trouble = weak ? "certificate_weak" : "certificate_untrusted";
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (strcmp(reason, kinds[i].reason) != 0) continue;
         certificate = kinds[i].certificate;

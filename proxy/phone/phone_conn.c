@@ -255,6 +255,7 @@ static const char *handshake_reason(struct phone_conn *c) {
     if (strcmp(refusal, "pin_mismatch") == 0) return "phone_pin_mismatch";
     if (strcmp(refusal, "name_mismatch") == 0) return "phone_name_mismatch";
     if (strcmp(refusal, "expired") == 0) return "phone_certificate_expired";
+    if (strcmp(refusal, "weak_key") == 0) return "phone_certificate_weak";
     return "phone_certificate_untrusted";
 }
 

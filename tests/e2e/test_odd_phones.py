@@ -1,7 +1,11 @@
 """Phones that are broken in ways that touch their login, or that answer before they are asked: what
 the person gets, how often a password was sent, and that the next request works."""
 
+import hashlib
+import json
 import os
+import ssl
+import subprocess
 import time
 
 import pytest
@@ -218,6 +222,25 @@ def test_the_page_of_a_challenge_that_drips_has_an_end(odd_gate, odd_phone, sign
     is_well(s)
     s.close()
     odd_gate.rest.check()
+
+
+def test_T11_a_key_too_short_is_named_as_that(odd_phone, new_gate, sign_in, tmp_path):
+    """The pinned certificate is the right one, so nobody has to look for another authority."""
+    key, cert = tmp_path / "weak.key", tmp_path / "weak.crt"
+    subprocess.run(["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:1024", "-subj", "/CN=phone",
+                    "-keyout", key, "-out", cert], check=True, stderr=subprocess.DEVNULL)
+    odd_phone.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    odd_phone.context.set_ciphers("ALL:@SECLEVEL=0")
+    odd_phone.context.load_cert_chain(cert, key)
+    public = subprocess.run(["openssl", "rsa", "-in", key, "-pubout", "-outform", "DER"], check=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    odd_phone.entry = {"tls": {"pin_sha256": [hashlib.sha256(public).hexdigest()]}}
+    gate = new_gate({"101": odd_phone})
+    fails(gate, sign_in(gate, "alice"), "phone_certificate_weak")
+    assert odd_phone.logins == 0
+    seen = subprocess.run([gate_module.program(), "audit", "-c", str(gate.file), "--format", "json"],
+                          stdout=subprocess.PIPE, timeout=60, check=False)
+    assert json.loads(seen.stdout)["phones"][0]["trouble"] == "certificate_weak"
 
 
 # --- answers before the request is through -------------------------------------------------------
