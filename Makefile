@@ -210,7 +210,7 @@ bench-authn: build/bench/bench_authn ## microseconds to check one Digest answer 
 bench-decide: build/bench/bench_decide ## nanoseconds to judge one request (seconds)
 	@$<
 bench-run: build/phonegate $(BENCH_BIN)
-	$(foreach v,ROUNDS SECONDS_EACH SCENARIOS PEERS,$(if $($(v)),$(v)="$($(v))")) $(PYTHON) tests/bench/run.py $(BENCH_ARGS)
+	$(foreach v,ROUNDS SECONDS_EACH SCENARIOS PEERS PIECE_MIB,$(if $($(v)),$(v)="$($(v))")) $(PYTHON) tests/bench/run.py $(BENCH_ARGS)
 soak: build/phonegate $(BENCH_BIN) ## SOAK_MINUTES (30) of half its load at phones that fail: no growth, nothing lost or unexplained
 	@$(foreach v,SOAK_MINUTES SOAK_LOAD,$(if $($(v)),$(v)="$($(v))")) $(PYTHON) tests/soak/soak.py
 demo: ## a working gate in front of three simulated phones

@@ -7,6 +7,7 @@ import signal
 import statistics
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -37,9 +38,9 @@ SCENARIOS = {
                       goals=((TLS, (HAPROXY,), 1.0), (PLAIN, (LIGHTTPD,), 0.4))),
     "64k": Scenario("64 KiB GET, kept connections", 65536, goals=((TLS, (NGINX,), 0.9),)),
     "one": Scenario("small GET, one kept connection: latency", 1024, connections=1),
-    "big": Scenario("64 MiB GET, 4 kept connections", 1 << 26, connections=4, per_gib=True,
+    "big": Scenario("GET of {piece} MiB, {connections} kept connection(s)", 1 << 26, connections=4, per_gib=True,
                     goals=((TLS, (NGINX, HAPROXY), 0.9),)),
-    "up": Scenario("64 MiB POST, 4 kept connections", 16, connections=4, per_gib=True, upload=1 << 26,
+    "up": Scenario("POST of {piece} MiB, {connections} kept connection(s)", 16, connections=4, per_gib=True, upload=1 << 26,
                    goals=((TLS, (NGINX, HAPROXY), 0.9),)),
     "full": Scenario("small GET, new TLS connection each, full handshake", 1024, "full", goals=((TLS, (NGINX,), 1.0),)),
     "resume": Scenario("small GET, new TLS connection each, resumed handshake", 1024, "resume",
@@ -60,6 +61,8 @@ def options():
     parser.add_argument("--scenarios", default=env("SCENARIOS", "small,64k,one,full,resume,big,up,workers,idle"),
                         help="of " + ",".join(SCENARIOS))
     parser.add_argument("--peers", default=env("PEERS", ""), help="only names that contain one of these, by comma")
+    parser.add_argument("--piece-mib", type=int, default=int(env("PIECE_MIB", "64")),
+                        help="MiB of a body of the scenarios big and up (64; 1024 is a GiB in one piece)")
     parser.add_argument("--strace", action="store_true", help="also count system calls per request (needs strace)")
     parser.add_argument("--json", metavar="FILE", help="write all figures here")
     parser.add_argument("--keep", action="store_true", help="keep the directory with configurations and logs")
@@ -69,7 +72,45 @@ def options():
             parser.error(f"no scenario {name}; there are {', '.join(SCENARIOS)}")
     if not 1 <= chosen.rounds <= 50 or not 0.2 <= chosen.seconds <= 120:
         parser.error("rounds 1 to 50, seconds 0.2 to 120")
+    if not 1 <= chosen.piece_mib <= 4095:
+        parser.error("a piece of 1 to 4095 MiB")
+    for name in ("big", "up"):
+        use_pieces(SCENARIOS[name], chosen.piece_mib)
     return chosen
+
+
+def use_pieces(scenario, mib):
+    """Of which size the bodies are. A run ends with the last whole answer, so large ones go over one connection."""
+    scenario.connections = 4 if mib <= 256 else 1
+    scenario.title = scenario.title.format(piece=mib, connections=scenario.connections)
+    if scenario.upload:
+        scenario.upload = mib << 20
+    else:
+        scenario.size = mib << 20
+
+
+class Watch(threading.Thread):
+    """How much memory a peer takes more than at the beginning, looked at ten times a second. Only for bodies: it
+    is work of this process, and there nobody counts single requests."""
+
+    def __init__(self, peer, wanted):
+        super().__init__(daemon=True)
+        self.peer, self.wanted, self.grown_kib, self.over = peer, wanted, 0.0, threading.Event()
+
+    def __enter__(self):
+        if self.wanted:
+            self.before = self.peer.memory()
+            self.start()
+        return self
+
+    def run(self):
+        while not self.over.wait(0.1):
+            self.grown_kib = max(self.grown_kib, (self.peer.memory() - self.before) / 1024)
+
+    def __exit__(self, *_):
+        self.over.set()
+        if self.wanted:
+            self.join()
 
 
 def measure(bench, peer, scenario, milliseconds, connections):
@@ -79,7 +120,9 @@ def measure(bench, peer, scenario, milliseconds, connections):
     seen_before = bench.origin_counters()
     ours_before, busy_before = peers.cpu_of(bench.origin.pid), peers.machine_busy()
     cpu_before = peer.cpu_seconds()
-    figures = bench.finish_load(load)
+    with Watch(peer, scenario.per_gib) as watch:
+        figures = bench.finish_load(load)
+    figures["grown_kib"] = watch.grown_kib
     figures["cpu_s"] = peer.cpu_seconds() - cpu_before
     ours = peers.cpu_of(bench.origin.pid) - ours_before + figures["load_cpu_s"] + figures["cpu_s"]
     figures["others"] = max(0.0, peers.machine_busy() - busy_before - ours) / figures["seconds"]
@@ -184,6 +227,7 @@ def run_scenario(bench, name, chosen):
 def summarise(runs):
     result = {key: statistics.median(run[key] for run in runs)
               for key in ("cpu", "per_second", "p50_us", "p99_us", "busy")}
+    result["grown_kib"] = max(run["grown_kib"] for run in runs)
     result["cpu_all"] = [round(run["cpu"], 5) for run in runs]
     result["runs"] = runs
     return result
@@ -210,6 +254,9 @@ def main():
                 if chosen.strace:
                     bench.count_system_calls(results[name], SCENARIOS[name], chosen.connections)
                 report.print_table(SCENARIOS[name], results[name], bench.running)
+                if SCENARIOS[name].per_gib:
+                    print("  memory grew meanwhile by at most: " + "; ".join(
+                        f"{peer} {row['grown_kib']:.0f} KiB" for peer, row in results[name].items()))
                 report.print_goals(SCENARIOS[name], results[name])
             report.print_notes(bench, chosen, results)
             report.print_ciphers(bench, results)

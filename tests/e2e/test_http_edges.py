@@ -299,19 +299,69 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags) {
 """
 
 
-def test_what_became_of_one_connection_does_not_stop_the_next(new_gate, tmp_path, monkeypatch):
-    """accept() gives the network's errors of the connection (accept(2)); no pause for those."""
-    source = tmp_path / "accept.c"
-    source.write_text(ACCEPT)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "accept.so", source, "-ldl"],
-                   check=True)
-    monkeypatch.setenv("LD_PRELOAD", str(tmp_path / "accept.so"))
+def preloaded(new_gate, tmp_path, monkeypatch, text):
+    """A gate to which the system says something else."""
+    source, library = tmp_path / "preload.c", tmp_path / "preload.so"
+    source.write_text(text)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(library))
     monkeypatch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "detect_leaks=1:exitcode=99") +
                        ":verify_asan_link_order=0")
-    gate = new_gate(phones={})
+    gate = new_gate(phones={}, workers=1)
     monkeypatch.delenv("LD_PRELOAD")
+    return gate
+
+
+def test_what_became_of_one_connection_does_not_stop_the_next(new_gate, tmp_path, monkeypatch):
+    """accept() gives the network's errors of the connection (accept(2)); no pause for those."""
+    gate = preloaded(new_gate, tmp_path, monkeypatch, ACCEPT)
     for _ in range(10):
         with Client(gate.port) as c:
             c.send(head("GET", "/"))
             assert c.read().status == 401
     assert "accept_failed" not in gate.stderr()
+
+
+POLL = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+/* The first three times that a listener of TCP has somebody, its poll fails instead. */
+static void spoil(struct epoll_event *events, int count) {
+    static _Thread_local int spoilt;
+    for (int i = 0; i < count && spoilt < 3; i++) {
+        int listens = 0, domain = 0, fd = events[i].data.fd;
+        socklen_t len = sizeof(int), also = sizeof(int);
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens) continue;
+        if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &also) != 0 || domain != AF_INET) continue;
+        events[i].events = EPOLLERR;
+        spoilt++;
+    }
+}
+
+int epoll_pwait(int fd, struct epoll_event *events, int max, int timeout, const sigset_t *mask) {
+    int (*real)(int, struct epoll_event *, int, int, const sigset_t *) = dlsym(RTLD_NEXT, "epoll_pwait");
+    int count = real(fd, events, max, timeout, mask);
+    spoil(events, count);
+    return count;
+}
+
+int epoll_wait(int fd, struct epoll_event *events, int max, int timeout) {
+    int (*real)(int, struct epoll_event *, int, int) = dlsym(RTLD_NEXT, "epoll_wait");
+    int count = real(fd, events, max, timeout);
+    spoil(events, count);
+    return count;
+}
+"""
+
+
+def test_a_listener_whose_poll_fails_is_polled_again(new_gate, tmp_path, monkeypatch):
+    """libuv stops polling then: a listener that believed it would never take anybody again."""
+    gate = preloaded(new_gate, tmp_path, monkeypatch, POLL)
+    for _ in range(10):
+        with Client(gate.port) as c:
+            c.send(head("GET", "/"))
+            assert c.read().status == 401
+    assert "server.accept_failed error=" in gate.stderr()

@@ -9,17 +9,32 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
 /* Behind the four headers that it needs. */
 #include <cmocka.h>
+#include <errno.h>
 
 struct place {
     char directory[64];
     char path[96], other[96];
 };
+
+/* What write() says instead of writing to a file, how many times: 0 octets where `error` is 0. */
+static struct {
+    unsigned times;
+    int error;
+} refusal;
+
+ssize_t write(int fd, const void *octets, size_t len) {
+    if (refusal.times == 0 || fd <= STDERR_FILENO) return syscall(SYS_write, fd, octets, len);
+    refusal.times--;
+    errno = refusal.error;
+    return refusal.error == 0 ? 0 : -1;
+}
 
 static int make_place(void **state) {
     struct place *p = calloc(1, sizeof(*p));
@@ -107,6 +122,36 @@ static void a_full_disk_is_unhealthy_until_it_is_not(void **state) {
     access_log_free(log);
 }
 
+/* Who asks again at once would never end; whatever was not taken is written later, and once. */
+static void a_write_that_takes_nothing_is_a_failure_and_not_repeated(void **state) {
+    const struct place *p = *state;
+    struct access_log *log = open_log(p->path);
+    access_log_add(log, STR("\"a\":1}"));
+    refusal.times = 5;
+    refusal.error = 0;
+    access_log_flush(log);
+    assert_int_equal(refusal.times, 4);
+    refusal.times = 0;
+    assert_false(access_log_healthy(log));
+    access_log_flush(log);
+    assert_true(access_log_healthy(log));
+    assert_int_equal(count_lines(p->path, 1), 1);
+    access_log_free(log);
+}
+
+static void a_write_that_is_interrupted_is_repeated(void **state) {
+    const struct place *p = *state;
+    struct access_log *log = open_log(p->path);
+    access_log_add(log, STR("\"a\":1}"));
+    refusal.times = 2;
+    refusal.error = EINTR;
+    access_log_flush(log);
+    assert_int_equal(refusal.times, 0);
+    assert_true(access_log_healthy(log));
+    assert_int_equal(count_lines(p->path, 1), 1);
+    access_log_free(log);
+}
+
 /* A file may grow to so many octets: the kernel takes a part of a write, then nothing. */
 static void let_files_grow(rlim_t octets) {
     struct rlimit limit;
@@ -187,6 +232,8 @@ int main(void) {
         TEST(lines_are_numbered_and_appended),
         TEST(no_log_where_none_can_be_opened),
         TEST(a_full_disk_is_unhealthy_until_it_is_not),
+        TEST(a_write_that_takes_nothing_is_a_failure_and_not_repeated),
+        TEST(a_write_that_is_interrupted_is_repeated),
         TEST(a_line_that_was_cut_goes_on_where_it_was_cut),
         TEST(what_waits_is_bounded_and_whole),
         TEST(after_rotation_lines_go_to_the_new_file),

@@ -106,6 +106,24 @@ static void small_writes_leave_together(void **state) {
     for (size_t i = 0; i < 3; i++) assert_int_equal(arrived(&w->ends[i]), 0);
 }
 
+/* Whoever takes a connection over may find it closed in the meantime: nothing is begun, and nothing
+ * leaks. */
+static void no_handshake_begins_on_a_closed_stream(void **state) {
+    struct world *w = *state;
+    struct end *end = &w->ends[0];
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    assert_non_null(ctx);
+    SSL *ssl = SSL_new(ctx);
+    assert_non_null(ssl);
+    stream_close(&end->stream);
+    stream_start_tls(&end->stream, ssl); /* takes it */
+    assert_true(stream_is_closed(&end->stream));
+    assert_null(end->stream.ssl);
+    io_flush(&w->io);
+    assert_int_equal(arrived(end), 0);
+    SSL_CTX_free(ctx);
+}
+
 static void much_leaves_at_once(void **state) {
     static const char octets[STREAM_SOON_MAX + 1];
     struct world *w = *state;
@@ -274,6 +292,7 @@ static void H14_behind_the_last_answer_nothing_is_an_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(small_writes_leave_together, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_handshake_begins_on_a_closed_stream, set_up, tear_down),
         cmocka_unit_test_setup_teardown(much_leaves_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_leaves_the_list_stays_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_end_does_not_cut_the_last_answer, set_up, tear_down),
