@@ -174,18 +174,15 @@ static void on_restarted(void *user, const char *reason) {
 }
 
 static void restart(struct apply *a) {
-    for (size_t i = 0; i < a->find_count; i++) {
-        const struct crawl_want *found = &a->finds[i];
-        if (!found->button || found->target_len == 0) continue;
-        size_t name = 0;
-        while (!str_equal(found->name, str_of(restart_buttons[name]))) name++;
-        const struct restart_request request = {restart_buttons[name],
-                                                {found->target, found->target_len},
-                                                a->request.mode == APPLY_WUI_OFF};
-        (void)restart_start(&a->way, &request, on_restarted, a);
-        return;
-    }
-    apply_finish(a, "restart_not_found");
+    size_t i = 0, name = 0;
+    while (i < a->find_count && !(a->finds[i].button && a->finds[i].target_len > 0)) i++;
+    ENSURE(i < a->find_count); /* without one nothing was sent: see `missing` */
+    const struct crawl_want *found = &a->finds[i];
+    while (!str_equal(found->name, str_of(restart_buttons[name]))) name++;
+    const struct restart_request request = {restart_buttons[name],
+                                            {found->target, found->target_len},
+                                            a->request.mode == APPLY_WUI_OFF};
+    (void)restart_start(&a->way, &request, on_restarted, a);
 }
 
 static size_t first_left(const struct apply *a) {
