@@ -91,6 +91,6 @@ class ConfigDir:
         environment = {k: v for k, v in os.environ.items() if k != "STATE_DIRECTORY"}
         environment.update(env or {})
         return subprocess.run([gate_module.program(), *words], cwd=cwd or self.path,
-                              env=environment, text=True, capture_output=True, timeout=30,
+                              env=environment, text=True, capture_output=True, timeout=120,
                               **({"stdin": subprocess.DEVNULL} if text is None else
                                  {"input": text}))

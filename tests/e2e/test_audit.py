@@ -42,7 +42,7 @@ class Run:
         if "--format" not in words:
             words += ["--format", "json"]
         done = subprocess.run([program(), "audit", "-c", str(gate.file), *words],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, check=False)
         self.out, self.err, self.code = done.stdout.decode(), done.stderr.decode(), done.returncode
         assert not gate_module.SANITIZER.search(self.err), self.err
         if code is not None:

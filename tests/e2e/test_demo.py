@@ -66,6 +66,6 @@ def test_a_taken_port_is_said_clearly(which):
         port = taken.getsockname()[1]
         ports = {"PORT": gate_module.free_port(), "HTTP_PORT": gate_module.free_port(), which: port}
         demo = start(ports["PORT"], ports["HTTP_PORT"])
-        text = demo.communicate(timeout=15)[1]
+        text = demo.communicate(timeout=60)[1]
     assert demo.returncode == 1 and "port %d" % port in text and which + "=" in text
     assert "Traceback" not in text

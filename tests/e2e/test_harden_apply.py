@@ -47,7 +47,7 @@ class Site:
     def command(self, *words):
         return [program(), *words, "-c", str(self.gate.file)]
 
-    def run(self, *words, timeout=15, env=None):
+    def run(self, *words, timeout=90, env=None):
         done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, timeout=timeout,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               env=dict(os.environ, **(env or {})), check=False)

@@ -68,7 +68,7 @@ def heal(phones):
 
 def all_finish(site, phones):
     """One more run brings all of them to all four steps, and the vault says what they have."""
-    status, said = site.harden("--apply", "--all", "--parallel", "16", timeout=40)
+    status, said = site.harden("--apply", "--all", "--parallel", "16", timeout=150)
     assert status == 0, {i: p["reason"] for i, p in said.items()}
     seen = Seen(site)
     for i, phone in phones.items():
@@ -106,7 +106,7 @@ def test_what_stops_it_before_a_form_is_sent(factory, new_site):  # noqa: F811
         if "fault" in switches:     # the page that is to be filled in, when it is fetched for that
             switches = dict(switches, fault_path=phones[i].state()["security_path"])
         phones[i].switch(**switches)
-    status, said = site.harden("--apply", "--all", "--parallel", "16", timeout=40)
+    status, said = site.harden("--apply", "--all", "--parallel", "16", timeout=150)
     assert status == 1
     vault = site.vault()
     for i, (_, reason, about, candidates) in UNTOLD.items():
@@ -222,7 +222,7 @@ def test_what_stops_it_after_a_form_was_sent(factory, new_site):  # noqa: F811
         if "fault" in switches and "fault_path" not in switches:
             switches = dict(switches, fault_path=phones[i].state()["security_path"])
         phones[i].switch(**switches)
-    status, said = site.harden("--apply", "--all", "--parallel", "16", timeout=40)
+    status, said = site.harden("--apply", "--all", "--parallel", "16", timeout=150)
     assert status == 1
     seen = Seen(site)
     for i, (_, reason, about) in TOLD.items():
@@ -266,7 +266,7 @@ def test_a_new_password_that_is_not_taken(factory, new_site):  # noqa: F811
     before = site.vault()
     for i, switches in NEW_PASSWORDS.items():
         phones[i].switch(**switches)
-    status, said = site.harden("--rotate", "--all", "--parallel", "16", timeout=40)
+    status, said = site.harden("--rotate", "--all", "--parallel", "16", timeout=150)
     assert status == 1
     seen = Seen(site)
     now = seen.vault()
@@ -283,7 +283,7 @@ def test_a_new_password_that_is_not_taken(factory, new_site):  # noqa: F811
         assert has_old == (i in "12"), i
         known_to_the_vault(seen, phone, i)
         assert phone.counters()["failed_logins"] <= 1
-    text = site.run("harden", "--recover", "3", "4", "5", timeout=30).stdout
+    text = site.run("harden", "--recover", "3", "4", "5", timeout=90).stdout
     for i, reason in (("3", "locked_out"), ("4", "page_not_found"), ("5", "page_not_found")):
         assert "%s: stopped: %s" % (i, reason) in text, text
     assert site.vault() == now      # nobody knows yet which of the two it is
@@ -384,7 +384,7 @@ class Ahead:
         return self.process.poll() is not None
 
     def end(self):
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=90)
         assert self.process.returncode in (0, 1, -signal.SIGTERM), err
         return self.process.returncode, {p["phone"]: p for p in json.loads(out)}
 

@@ -98,10 +98,10 @@ def test_a_hardened_phone_is_no_news(held):
 
 
 def test_drift_and_mending_are_told_once_and_keep_people_out(held, sign_in):
-    gate, phone = held(on_drift="restrict")
-    checked(gate)
+    gate, phone = held(every=2, on_drift="restrict")
     alice, bob = sign_in(gate, "alice"), sign_in(gate, "bob")
     assert bob.get("/phone/101/").status == 200
+    checked(gate)       # and the next one begins in two seconds: it sees both changes
     phone.set(http_scheme="off", keyboard_lock_pw="")
     wait_event(gate, "phone_restricted")
     checked(gate, 2)
@@ -148,6 +148,7 @@ def test_report_keeps_nobody_out(held, sign_in):
     gate.rewrite(hardening={"check_every_s": 0, "on_drift": "restrict"})
     gate.reload()
     becomes(gate, sign_in, 200)
+    wait_event(gate, "phone_unrestricted")
     assert events(gate)[1:] == [("phone_restricted", "hardening_lost"),
                                 ("phone_unrestricted", "configuration")]
 

@@ -16,14 +16,14 @@ SERVICE_AUTH = HTTPDigestAuth("service", "svc-0f9e8d7c6b5a4321")
 def ask(phone, path, auth=None, **options):
     with requests.Session() as s:
         s.trust_env = False
-        return s.get(phone.url + path, auth=auth, verify=False, timeout=5, allow_redirects=False,
+        return s.get(phone.url + path, auth=auth, verify=False, timeout=30, allow_redirects=False,
                      **options)
 
 
 def send(phone, path, form, auth):
     with requests.Session() as s:
         s.trust_env = False
-        return s.post(phone.url + path, data=form, auth=auth, verify=False, timeout=5,
+        return s.post(phone.url + path, data=form, auth=auth, verify=False, timeout=30,
                       allow_redirects=False)
 
 
@@ -132,7 +132,7 @@ def test_one_after_the_other_is_never_garbled(phone, login):
         s.trust_env = False
         s.auth, s.verify = login, False
         for _ in range(30):
-            assert s.get(phone.url + "/", timeout=5).status_code == 200
+            assert s.get(phone.url + "/", timeout=30).status_code == 200
     counters = phone.counters()
     assert counters["peak_in_flight"] == 1 and counters["garbled"] == 0
     assert counters["connections"] == 1
@@ -167,7 +167,7 @@ def test_certificate_changes_and_pin_with_it(phone):
 def test_plain_port_of_an_https_only_phone(new_phone):
     phone = new_phone("--http-port", "0")
     url = "http://127.0.0.1:%d/" % phone.info["http_port"]
-    answer = requests.get(url, allow_redirects=False, timeout=5)
+    answer = requests.get(url, allow_redirects=False, timeout=30)
     assert answer.status_code == 307 and answer.headers["Location"] == phone.url + "/"
     phone.switch(plain_answer="403")
-    assert requests.get(url, timeout=5).status_code == 403
+    assert requests.get(url, timeout=30).status_code == 403

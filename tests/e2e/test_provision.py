@@ -91,7 +91,7 @@ def fetch(gate, path, method="GET", auth=None, cert=None):
         request = session.prepare_request(requests.Request(
             method, "https://localhost:%d/" % gate.pull_port))
         request.url = "https://localhost:%d%s" % (gate.pull_port, path)
-        return session.send(request, timeout=10)
+        return session.send(request, timeout=30)
 
 
 def digest(mac, password=PASSWORD):
@@ -153,7 +153,7 @@ def test_strangers_learn_nothing(gate, authority, tmp_path):
 
 def test_a_phone_is_nobody_where_people_sign_in(gate):
     answer = requests.get("https://localhost:%d/" % gate.port, verify=str(gate.ca),
-                          auth=HTTPDigestAuth(*digest("000413A1B2C3")), timeout=10)
+                          auth=HTTPDigestAuth(*digest("000413A1B2C3")), timeout=30)
     assert answer.status_code == 401
     # nor are people's pages on the phones' port
     answer = fetch(gate, "/whoami", auth=("alice", gate.passwords["alice"]))
@@ -209,13 +209,13 @@ def test_a_file_that_others_may_read_is_not_served(gate, authority):
 def test_one_request_a_connection_and_clear_text(gate, authority):
     context = ssl.create_default_context(cafile=str(gate.ca))
     context.load_cert_chain(*authority.sign("000413A1B2C3"))
-    connection = http.client.HTTPSConnection("localhost", gate.pull_port, context=context, timeout=5)
+    connection = http.client.HTTPSConnection("localhost", gate.pull_port, context=context, timeout=30)
     connection.request("GET", "/000413A1B2C3.xml")
     answer = connection.getresponse()
     assert answer.getheader("Connection") == "close" and answer.status == 200
     assert answer.read().decode() == FILE % "101"
     connection.close()
-    plain = requests.get("http://127.0.0.1:%d/000413A1B2C3.xml" % gate.pull_port, timeout=5)
+    plain = requests.get("http://127.0.0.1:%d/000413A1B2C3.xml" % gate.pull_port, timeout=30)
     assert plain.status_code == 400 and "HTTPS" in plain.text
 
 

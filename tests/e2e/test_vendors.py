@@ -72,7 +72,7 @@ def of_kind(phone, kind):
     return [n["text"] for n in phone.counters()["notes"] if n["kind"] == kind]
 
 
-def directly(phone, *pieces, pause=0.0, timeout=2.0):
+def directly(phone, *pieces, pause=0.0, timeout=20.0):
     with Client(phone.port, timeout=timeout) as c:
         c.send(*pieces, pause=pause)
         return c.read()
