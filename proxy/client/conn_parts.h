@@ -10,8 +10,8 @@
 /* The person must take what we send: no octet for answer_stall_ms, or over as long a time fewer
  * than answer_min_bytes_s a second, and we stop. To be asked again and again. */
 bool conn_reader_is_stuck(struct conn *c);
-/* Nothing more came from there for CONN_HALF_CLOSED_MS, and nothing went there that could have
- * shown whether anybody is left. */
+/* It was reset; or nothing more came from there for CONN_HALF_CLOSED_MS, and nothing went there
+ * that could have shown whether anybody is left. */
 bool conn_reader_left(const struct conn *c);
 
 #endif

@@ -18,6 +18,8 @@ bool conn_reader_is_stuck(struct conn *c) {
 }
 
 bool conn_reader_left(const struct conn *c) {
+    /* A write found the reset; behind what cannot be read now, reading would not find it. */
+    if (c->stream.broken) return true;
     return c->read_ended && c->stream.queued_total == c->ended_queued &&
            worker_now(c->worker) - c->ended_ms >= CONN_HALF_CLOSED_MS;
 }

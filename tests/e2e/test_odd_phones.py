@@ -1,9 +1,12 @@
 """Phones that are broken in ways that touch their login, or that answer before they are asked: what
 the person gets, how often a password was sent, and that the next request works."""
 
+import contextlib
 import hashlib
 import json
 import os
+import signal
+import socket
 import ssl
 import subprocess
 import time
@@ -13,6 +16,7 @@ import pytest
 import gate as gate_module
 import leaks
 import oddphone
+from digestclient import Digest
 from oddphone import answer
 from rawhttp import Client, head
 
@@ -317,3 +321,35 @@ def test_what_a_worker_holds_of_chunked_bodies_is_bounded(odd_gate, odd_phone, s
         assert third.read().body == b"well /well"
     s.close()
     odd_gate.rest.check()
+
+
+def test_who_resets_behind_a_further_request_frees_the_phone(new_gate, tmp_path):
+    """The gate finds the reset when it writes; what is left to be read it cannot use yet, so it never
+    reads as far as the end. In clear, because then a read is as long as what a writer may keep."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    phone = {"url": "http://127.0.0.1:%d" % listener.getsockname()[1], "profile": "snom",
+             "login_required": False, "allow_plain_http": True}
+    (tmp_path / "snom.cfg").write_text(oddphone.PROFILE.replace("digest", "none"))
+    gate = new_gate({"101": phone}, profiles_dir=tmp_path, workers=1, limits=LIMITS,
+                    status=gate_module.status_listener())
+    rest = leaks.Rest(gate)
+    digest = Digest("bob", gate.passwords["bob"])
+    with listener, Client(gate.port) as c:
+        c.send(head("GET", "/"))
+        digest.take(c.read())
+        request = head("GET", ODD, headers=[digest.header("GET", ODD)])
+        c.send(request)
+        link = oddphone.Link(listener.accept()[0])
+        with link.sock:
+            link.read_head()
+            link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + b"x" * 100)
+            assert c.read(body=False).status == 200
+            gate.process.send_signal(signal.SIGSTOP)
+            link.sock.settimeout(0.2)
+            with contextlib.suppress(TimeoutError):
+                link.send(b"x" * 3_999_900)
+            c.send(request)
+            c.reset()
+            gate.process.send_signal(signal.SIGCONT)
+            assert gate.record(path="/odd", outcome="failed")["reason"] == "client_gone"
+    rest.check()
