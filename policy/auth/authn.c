@@ -326,10 +326,12 @@ static void prove(const struct authn_ctx *ctx, const struct request_view *req,
         result->counts_as_failure = true;
         return;
     }
-    /* Before the nonce is judged: `stale` would tell that the password was right. */
+    /* Before the nonce is judged: `stale` would tell that the password was right, and so would a
+     * lockout that never comes. */
     enum authn_reason account = authn_account(user, ctx->now_ms);
     if (account != AUTHN_REASON_OK) {
         set(result, AUTHN_CHALLENGE, account);
+        result->counts_as_failure = true;
         return;
     }
     result->user = user;

@@ -91,8 +91,8 @@ struct authn_result {
                                 header; cut at AUTHN_CLAIMED_MAX; empty where none was given */
     bool claimed_is_known;  /* a user of this name exists: only then may the record hold it in clear
                              */
-    bool counts_as_failure; /* a wrong response on a nonce we signed: the lockout counts it; the
-                               right one of an account that is over does not count */
+    bool counts_as_failure; /* a wrong response on a nonce we signed, or the right one of an account
+                               that is over: the lockout counts it */
     enum hash_alg algorithm;  /* of the answer, once known */
     struct authn_proof proof; /* with AUTHN_OK */
     uint64_t retry_after_s;   /* with AUTHN_LOCKED */

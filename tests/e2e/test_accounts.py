@@ -56,6 +56,16 @@ def test_right_password_of_an_account_that_is_over_looks_wrong(new_gate, limits,
     assert answer_of(gate, "alice").status == 200
 
 
+def test_V25_the_right_password_of_a_disabled_account_is_locked_out_alike(new_gate):
+    """Were it not counted, the block that never comes would tell that it is right."""
+    gate = new_gate(start=False, lockout={"failures": 3, "failures_per_address": 0})
+    gate.rewrite(users=({"name": "bob", "disabled": True}, {"name": "alice", "disabled": True}))
+    gate.start()
+    for user, password in (("bob", None), ("alice", "guess")):
+        answers = [answer_of(gate, user, password=password).status for _ in range(5)]
+        assert answers == [401] * 3 + [429] * 2, user
+
+
 def test_last_day_counts(new_gate):
     gate = limited(new_gate, expires=day(1))     # midnight may pass meanwhile
     assert answer_of(gate, "bob").status == 200

@@ -27,7 +27,7 @@ static void a_disabled_account_is_refused(void **state) {
     struct client bob = {
         .alg = HASH_SHA256, .nonce = nonce.text, .user = "bob", .password = "other"};
     (void)check_client(&g, &right);
-    assert_refused(&g, AUTHN_REASON_USER_DISABLED, false);
+    assert_refused(&g, AUTHN_REASON_USER_DISABLED, true);
     (void)check_client(&g, &wrong);
     assert_refused(&g, AUTHN_REASON_WRONG_RESPONSE, true);
     assert_int_equal(check_client(&g, &bob), AUTHN_OK);
@@ -46,7 +46,7 @@ static void an_account_ends_to_the_millisecond(void **state) {
     assert_int_equal(check_client(&g, &first), AUTHN_OK);
     g.ctx.now_ms = START + 10;
     (void)check_client(&g, &second);
-    assert_refused(&g, AUTHN_REASON_USER_EXPIRED, false);
+    assert_refused(&g, AUTHN_REASON_USER_EXPIRED, true);
     gate_close(&g);
 }
 
@@ -60,15 +60,15 @@ static void no_oracle_by_an_old_nonce_or_a_replay(void **state) {
     assert_int_equal(check_client(&g, &right), AUTHN_OK);
     limit(&g, "alice", (struct user_limits){.disabled = true});
     (void)check_client(&g, &right);
-    assert_refused(&g, AUTHN_REASON_USER_DISABLED, false);
+    assert_refused(&g, AUTHN_REASON_USER_DISABLED, true);
     g.ctx.now_ms = START + LIFE + 1;
     (void)check_client(&g, &right);
-    assert_refused(&g, AUTHN_REASON_USER_DISABLED, false);
+    assert_refused(&g, AUTHN_REASON_USER_DISABLED, true);
     struct nonce_table *other = table_of(16, 7, 43);
     struct nonce_text foreign = nonce_from(other, g.hasher, g.ctx.now_ms, g.random);
     struct client elsewhere = {.alg = HASH_SHA256, .nonce = foreign.text};
     (void)check_client(&g, &elsewhere);
-    assert_refused(&g, AUTHN_REASON_USER_DISABLED, false);
+    assert_refused(&g, AUTHN_REASON_USER_DISABLED, true);
     nonce_table_free(other);
     gate_close(&g);
 }
