@@ -150,6 +150,7 @@ static void end_exchange(struct conn *c) {
 
 static void begin_exchange(struct conn *c, size_t end, const struct http_refusal *refusal) {
     c->state = CONN_BUSY;
+    handshakes_note_request(&c->worker->handshakes, c->peer.proved, worker_now(c->worker));
     c->head_end = end;
     c->in_from = end;
     c->stuck_since_ms = c->window_since_ms = worker_now(c->worker);

@@ -29,7 +29,7 @@ static void on_idle(uv_idle_t *idle) {
 }
 
 void handshakes_init(struct handshakes *h, uv_loop_t *loop) {
-    *h = (struct handshakes){.max = SIZE_MAX};
+    *h = (struct handshakes){.max = SIZE_MAX, .slice_ns = HANDSHAKES_SLICE_NS};
     ring_init(&h->waiting_known);
     ring_init(&h->waiting);
     ring_init(&h->under_way);
@@ -137,17 +137,36 @@ static bool end_late(struct handshakes *h, uint64_t now_ms) {
     return late != NULL;
 }
 
+bool handshakes_wait(const struct handshakes *h) {
+    return h->line > 0;
+}
+
+void handshakes_note_request(struct handshakes *h, bool person, uint64_t now_ms) {
+    h->requests++;
+    if (person) h->person_ms = now_ms;
+}
+
+/* How many a turn may begin. */
+static size_t most_now(struct handshakes *h, uint64_t now_ms) {
+    size_t requests = h->requests;
+    h->requests = 0;
+    if (now_ms - h->person_ms >= HANDSHAKES_PEOPLE_MS) return SIZE_MAX;
+    return 1 + requests / HANDSHAKES_REQUESTS;
+}
+
 void handshakes_turn(struct handshakes *h, uint64_t now_ms) {
+    size_t left = most_now(h, now_ms);
     if (h->line == 0 && uv_is_active((const uv_handle_t *)&h->idle) == 0) return;
-    uint64_t end_ns = uv_hrtime() + HANDSHAKES_SLICE_NS;
-    struct handshake *first;
+    uint64_t end_ns = uv_hrtime() + h->slice_ns;
     do {
-        first = first_in_line(h);
-        if (first != NULL)
+        struct handshake *first = first_in_line(h);
+        if (first != NULL) {
             h->ops->go(first);
-        else if (!end_late(h, now_ms))
+            left--;
+        } else if (!end_late(h, now_ms)) {
             break;
-    } while (uv_hrtime() < end_ns);
+        }
+    } while (left > 0 && uv_hrtime() < end_ns);
     if (first_in_line(h) != NULL)
         uv_idle_start(&h->idle, on_idle);
     else

@@ -1,9 +1,12 @@
 /* handshakes.h: when TLS handshakes are begun, in one worker.
  *
- * A full handshake costs as much as dozens of requests. So a ClientHello waits in a line until the
- * loop has done what else there was, and each turn of the loop begins as many as fit into
- * HANDSHAKES_SLICE_NS; where nothing else is to be done the turns follow each other at once. At
- * most `max` are under way; who comes then stays in line. People from addresses where somebody
+ * A full handshake costs as much as several requests. So a ClientHello waits in a line until the
+ * loop has done what else there was and the answers have left; then a turn of the loop begins as
+ * many as fit into HANDSHAKES_SLICE_NS. Where nothing else is to be done the turns follow each
+ * other at once. While people are at work on connections that they keep, a turn begins only one, so
+ * that a request waits for one at most before the sockets are looked at again; but one more for
+ * every HANDSHAKES_REQUESTS that the turn has served: who asks much keeps nobody else out. At most
+ * `max` are under way; who comes then stays in line. People from addresses where somebody
  * signed in lately have a line of their own that goes first, and a quarter more than `max`. The one
  * longest under way is sent away after HANDSHAKES_AGE_MS where others wait for its place; nobody
  * known goes for a stranger. Memory is bounded by HANDSHAKES_LINE and HANDSHAKES_HELD, of which
@@ -16,7 +19,11 @@
 #include "policy/base/str.h"
 
 #define HANDSHAKES_SLICE_NS UINT64_C(2000000)
-#define HANDSHAKES_AGE_MS   1000
+/* People are at work so long after a request; about as many requests take the time of a full
+ * handshake. */
+#define HANDSHAKES_PEOPLE_MS 1000
+#define HANDSHAKES_REQUESTS  8
+#define HANDSHAKES_AGE_MS    1000
 /* Connections in line, and the octets that they hold together; of one of them. */
 #define HANDSHAKES_LINE    4096
 #define HANDSHAKES_HELD    (8 * 1024 * 1024)
@@ -51,6 +58,9 @@ struct handshakes {
     size_t line, held;
     size_t known_count, count; /* under way */
     size_t max;                /* of `count`; the configuration's */
+    size_t requests;           /* of this turn */
+    uint64_t person_ms;        /* when somebody asked who had signed in before */
+    uint64_t slice_ns;         /* HANDSHAKES_SLICE_NS; tests have all the time */
     const struct handshake_ops *ops;
     uv_idle_t idle; /* runs while somebody waits who may go in the next turn */
 };
@@ -68,7 +78,11 @@ char *handshakes_begin(struct handshakes *h, struct handshake *handshake, uint64
                        size_t *len);
 /* It is through, or its connection ends. Fine in any state. */
 void handshakes_leave(struct handshakes *h, struct handshake *handshake);
-/* Once in each turn of the loop: those in line go, as far as the slice reaches. */
+/* Does somebody wait for a turn? */
+bool handshakes_wait(const struct handshakes *h);
+/* A request came; `person`: over a connection over which somebody had signed in before. */
+void handshakes_note_request(struct handshakes *h, bool person, uint64_t now_ms);
+/* Once in each turn of the loop: those in line go, as above. */
 void handshakes_turn(struct handshakes *h, uint64_t now_ms);
 
 #endif

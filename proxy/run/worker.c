@@ -103,17 +103,22 @@ static void bury_all(struct worker *w) {
     }
 }
 
+/* Records first: who has a short answer in hand finds that it was written down. */
+static void let_answers_leave(struct worker *w) {
+    access_log_flush(w->shared->log);
+    io_flush(&w->io);
+}
+
 static void after_io(uv_check_t *check) {
     struct worker *w = check->data;
+    /* No answer that is there waits for somebody else's handshake. */
+    if (handshakes_wait(&w->handshakes)) let_answers_leave(w);
     handshakes_turn(&w->handshakes, worker_now(w));
     bury_all(w);
 }
 
-/* Records first: who has a short answer in hand finds that it was written down. */
 static void before_sleep(uv_prepare_t *prepare) {
-    struct worker *w = prepare->data;
-    access_log_flush(w->shared->log);
-    io_flush(&w->io);
+    let_answers_leave(prepare->data);
 }
 
 void worker_init(struct worker *w, struct shared *shared, unsigned index) {

@@ -46,6 +46,7 @@ static int set_up(void **state) {
     assert_int_equal(uv_loop_init(&s->loop), 0);
     handshakes_init(&s->h, &s->loop);
     s->h.ops = &ops;
+    s->h.slice_ns = 60 * UINT64_C(1000000000);
     all = &s->h;
     gone = late_count = 0;
     work_ns = 0;
@@ -87,6 +88,7 @@ static void known_people_go_first(void **state) {
 static void a_turn_has_its_slice(void **state) {
     struct setting *s = *state;
     for (size_t i = 0; i < 4; i++) line_up(s, i);
+    s->h.slice_ns = HANDSHAKES_SLICE_NS;
     work_ns = HANDSHAKES_SLICE_NS * 2 / 3;
     handshakes_turn(&s->h, 1000);
     assert_in_range(gone, 1, 2);
@@ -94,6 +96,25 @@ static void a_turn_has_its_slice(void **state) {
     for (int i = 0; i < 4; i++) handshakes_turn(&s->h, 1000);
     assert_int_equal(gone, 4);
     assert_false(uv_is_active((uv_handle_t *)&s->h.idle) != 0);
+}
+
+static void while_people_are_at_work_a_turn_begins_one_and_more_for_many_requests(void **state) {
+    struct setting *s = *state;
+    for (size_t i = 0; i < 8; i++) line_up(s, i);
+    handshakes_note_request(&s->h, true, 5000);
+    handshakes_turn(&s->h, 5000);
+    assert_int_equal(gone, 1);
+    assert_true(uv_is_active((uv_handle_t *)&s->h.idle) != 0);
+    for (int i = 0; i < HANDSHAKES_REQUESTS - 1; i++) handshakes_note_request(&s->h, false, 5000);
+    handshakes_turn(&s->h, 5000 + HANDSHAKES_PEOPLE_MS - 1);
+    assert_int_equal(gone, 2);
+    for (int i = 0; i < 2 * HANDSHAKES_REQUESTS; i++) handshakes_note_request(&s->h, false, 5000);
+    handshakes_turn(&s->h, 5000);
+    assert_int_equal(gone, 5);
+    handshakes_turn(&s->h, 5000); /* what a turn has served counts once */
+    assert_int_equal(gone, 6);
+    handshakes_turn(&s->h, 5000 + HANDSHAKES_PEOPLE_MS);
+    assert_int_equal(gone, 8);
 }
 
 static void so_many_are_under_way(void **state) {
@@ -186,6 +207,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(known_people_go_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_turn_has_its_slice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            while_people_are_at_work_a_turn_begins_one_and_more_for_many_requests, set_up,
+            tear_down),
         cmocka_unit_test_setup_teardown(so_many_are_under_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_slowest_makes_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_known_goes_for_a_stranger, set_up, tear_down),
