@@ -7,6 +7,10 @@
 #include "proxy/client/page.h"
 #include "proxy/record/record.h"
 
+/* Of a redirect, with what is put around the target; the answer is one buffer. */
+#define LOCATION_MAX 12288
+_Static_assert(LOCATION_MAX < IO_BUF_SIZE - 2048, "an answer with the longest Location fits");
+
 struct plain {
     unsigned status;
     const char *reason;
@@ -22,6 +26,7 @@ static struct str redirect_target(struct conn *c, const struct request_view *vie
                   view->path.len > 0 && view->path.ptr[0] == '/';
     if (!wanted || host.len == 0 || !server_tls_covers(site->tls, host)) return STR_NONE;
     size_t room = host.len + view->path.len + view->query.len + 32;
+    if (room > LOCATION_MAX) return STR_NONE;
     char *memory = arena_alloc(&c->arena, room);
     if (memory == NULL) return STR_NONE;
     struct outbuf out;

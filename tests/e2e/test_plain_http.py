@@ -76,3 +76,12 @@ def test_malformed_on_the_plain_port(site, octets):
     with Client(site.http_port, plain=True) as c:
         c.send(octets + b"\r\n\r\n")
         assert c.read().status in (400, 403) and c.at_end()
+
+
+def test_a_target_too_long_for_a_redirect_is_refused(new_gate, new_phone):
+    """Not answered by one that leads nowhere."""
+    gate = new_gate({"101": new_phone()}, http_answer="redirect",
+                    limits={"target_bytes": 65536, "header_bytes": 131072})
+    assert ask(gate, "GET", "/" + 8000 * "a", "gate.localhost").one("location").endswith(8000 * "a")
+    answer = ask(gate, "GET", "/" + 20000 * "a", "gate.localhost")
+    assert answer.status == 403 and not answer.all("location")
