@@ -260,6 +260,7 @@ struct phone_exchange *phone_exchange_new(struct worker *w, struct phone *phone,
                                           const struct phone_events *events, void *owner) {
     if (request->target.len + request->fields.len >
         IO_BUF_SIZE - 2048) { /* room for our own fields */
+        if (request->body != NULL) bytes_wipe(request->body, request->body_len);
         free(request->body);
         return NULL;
     }

@@ -72,13 +72,14 @@ void px_send_attempt(struct phone_exchange *px, enum px_attempt what) {
     px_set_deadline(px, px->timeouts.first_byte_ms);
     /* One record, one segment, at least for where the body begins: some phones wait for ever when
      * it comes apart from the head (Aastra 6739i). */
+    size_t secret_len = out.len; /* the login stands in the head, behind a target of any length */
     struct str begin = str_part(body, 0, sizeof(buf->data) - out.len);
     outbuf_put(&out, begin);
     body = str_part(body, begin.len, body.len);
     struct str head = outbuf_str(&out);
     px->password_sent = px->form == NULL && !px_is_naked(what) && !px_memory(px)->open;
     phone_conn_send(px->conn, head, body, !probe && px->request.head_request);
-    bytes_wipe(buf->data, px->form != NULL || out.len < 1024 ? out.len : 1024);
+    bytes_wipe(buf->data, px->form != NULL ? out.len : secret_len);
     io_give(&px->worker->io, buf);
     if (px->state == PX_SENT && what == ATTEMPT_REAL && px->stream_left > 0 && px->owner != NULL)
         px->events->sendable(px->owner);
