@@ -193,7 +193,6 @@ static void crew_run(void *argument) {
 
 /* ---- signals ---- */
 
-/* False: refused, which was logged. */
 /* A vault that was written less often than before was put back as it once was: its passwords may be
  * older than the phones'. */
 static void note_older_vault(struct server *s, const struct config *fresh) {
@@ -211,6 +210,7 @@ static void note_older_vault(struct server *s, const struct config *fresh) {
               (unsigned long long)is->generation, (unsigned long long)was->generation);
 }
 
+/* False: refused, which was logged. */
 static bool reload(struct server *s) {
     struct config *config = NULL;
     char error[512] = "";
