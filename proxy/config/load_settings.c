@@ -368,15 +368,21 @@ static void check_access_log(struct loader *l) {
     }
 }
 
+/* The shared one, or the gate's own, once there is one: it starts with neither if it is damaged. */
 static void check_nonce_key(struct loader *l) {
-    struct str path = l->snapshot->config.nonce_key_file;
+    const struct config *config = &l->snapshot->config;
+    const char *key = config->nonce_key_file.len > 0 ? "nonce_key_file" : "state_dir";
     struct nonce_keys keys;
-    char error[160];
-    if (path.len == 0) return;
-    if (!nonce_key_read(path.ptr, &keys, error, sizeof(error)))
-        reader_error(&l->reader, member(l, "nonce_key_file"), "\"nonce_key_file\": %s: %s",
-                     path.ptr, error);
+    char error[160], *path = NULL;
+    if (config->nonce_key_file.len > 0)
+        path = strdup(config->nonce_key_file.ptr);
+    else if (config->state_dir.len > 0)
+        ENSURE(asprintf(&path, STR_FMT "/" NONCE_KEY_NAME, STR_ARG(config->state_dir)) > 0);
+    bool wanted = config->nonce_key_file.len > 0 || (path != NULL && access(path, F_OK) == 0);
+    if (wanted && !nonce_key_read(path, &keys, error, sizeof(error)))
+        reader_error(&l->reader, member(l, key), "\"%s\": %s: %s", key, path, error);
     bytes_wipe(&keys, sizeof(keys));
+    free(path);
 }
 
 static void check_paths(struct loader *l) {

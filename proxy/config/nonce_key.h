@@ -15,6 +15,9 @@ struct nonce_keys {
     uint64_t made_s; /* 0: not said */
 };
 
+/* In the state directory, where the gate keeps a key of its own. */
+#define NONCE_KEY_NAME "nonce.key"
+
 /* The longest text of two lines. */
 #define NONCE_KEY_TEXT_MAX (2 * (2 * NONCE_KEY_LEN + 1 + 20 + 2))
 

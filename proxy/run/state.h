@@ -11,7 +11,7 @@
 /* A key of our own making signs for so long; then it verifies for as long again. */
 #define STATE_KEY_AGE_S (UINT64_C(7) * 86400)
 
-#define STATE_NONCE_KEY "nonce.key"
+#define STATE_NONCE_KEY NONCE_KEY_NAME
 #define STATE_PEOPLE    "people"
 
 /* Make the directory where it is missing, and look at its mode: false with a line in `error` when

@@ -89,6 +89,15 @@ def test_check_refuses_a_CA_that_serve_could_not_start_with(cfg, behind):
         'phonegate.cfg:12: error: "ca": ca.crt: not every certificate in it can be read')
 
 
+def test_check_refuses_a_key_of_nonces_that_serve_could_not_start_with(cfg):
+    (cfg.path / "state").mkdir(mode=0o700)
+    cfg.secret("state/nonce.key", "rubbish\n")
+    done = cfg.run("check", "-c", "phonegate.cfg")
+    assert done.returncode == 1
+    assert done.stderr == ('phonegate.cfg:17: error: "state_dir": state/nonce.key: not one or two lines of '
+                           '64 hexadecimal digits\n')
+
+
 def test_serve_refuses_what_check_refuses(cfg):
     cfg.change('id = "102"', 'id = "101"')
     done = cfg.run("serve", "-c", "phonegate.cfg")
