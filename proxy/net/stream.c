@@ -1,7 +1,9 @@
 #include "proxy/net/stream_parts.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define WRITE_BUFS_MAX 16
 
@@ -377,6 +379,17 @@ static void flush_done(struct stream *s) {
     }
 }
 
+/* What the kernel takes now: the octets, or a libuv code. No uv_write is under way. send() spares a
+ * socket the way of files, which write() goes. */
+static int send_now(struct stream *s, const uv_buf_t *bufs, unsigned count) {
+    uv_os_fd_t fd;
+    if (count > 1 || uv_fileno((const uv_handle_t *)&s->tcp, &fd) != 0)
+        return uv_try_write((uv_stream_t *)&s->tcp, bufs, count);
+    ssize_t sent = send(fd, bufs[0].base, bufs[0].len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) return (int)sent;
+    return errno == EAGAIN || errno == EINTR ? UV_EAGAIN : uv_translate_sys_error(errno);
+}
+
 void stream_flush(struct stream *s) {
     soon_remove(s);
     if (s->state == STREAM_CLOSED) return;
@@ -389,7 +402,7 @@ void stream_flush(struct stream *s) {
         struct io_buf *last;
         size_t total;
         unsigned count = gather(s->out_first, bufs, &last, &total);
-        int sent = uv_try_write((uv_stream_t *)&s->tcp, bufs, count);
+        int sent = send_now(s, bufs, count);
         if (sent < 0 && sent != UV_EAGAIN) {
             write_failed(s, sent);
             return;
