@@ -36,24 +36,31 @@ static void put_escaped(struct outbuf *out, struct str s) {
     for (size_t i = plain; i < s.len; i++) put_octet(out, (unsigned char)s.ptr[i], utf8);
 }
 
-static void put_name(struct outbuf *out, struct str name) {
-    if (out->len > 0) outbuf_char(out, ',');
-    outbuf_char(out, '"');
-    outbuf_put(out, name);
-    outbuf_put(out, STR("\":"));
-}
+/* A member's name with what stands around it. The first member is `ts`, so each of these follows
+ * another one. */
+#define KEY(name) STR(",\"" name "\":")
 
-static void put_str(struct outbuf *out, struct str name, struct str value) {
+static void put_str(struct outbuf *out, struct str key, struct str value) {
     if (value.len == 0) return;
-    put_name(out, name);
+    outbuf_put(out, key);
     outbuf_char(out, '"');
     put_escaped(out, str_part(value, 0, TEXT_MAX));
     outbuf_char(out, '"');
 }
 
-static void put_num(struct outbuf *out, struct str name, int64_t value) {
+/* A word of the program's own, in which nothing is to be escaped; NULL or empty: none. */
+static void put_word(struct outbuf *out, struct str key, const char *word) {
+    struct str value = str_of(word);
+    if (value.len == 0) return;
+    outbuf_put(out, key);
+    outbuf_char(out, '"');
+    outbuf_put(out, value);
+    outbuf_char(out, '"');
+}
+
+static void put_num(struct outbuf *out, struct str key, int64_t value) {
     if (value < 0) return;
-    put_name(out, name);
+    outbuf_put(out, key);
     outbuf_u64(out, (uint64_t)value);
 }
 
@@ -73,8 +80,7 @@ static void put_time(struct outbuf *out) {
     struct tm t;
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &t);
-    put_name(out, STR("ts"));
-    outbuf_char(out, '"');
+    outbuf_put(out, STR("\"ts\":\""));
     put_digits(out, t.tm_year + 1900, 4, '-');
     put_digits(out, t.tm_mon + 1, 2, '-');
     put_digits(out, t.tm_mday, 2, 'T');
@@ -90,7 +96,7 @@ static void put_time(struct outbuf *out) {
 static void put_query_keys(struct outbuf *out, struct str query) {
     struct str piece;
     unsigned count = 0;
-    put_name(out, STR("query_keys"));
+    outbuf_put(out, KEY("query_keys"));
     outbuf_char(out, '[');
     while (str_split(&query, '&', &piece) && count < KEYS_MAX) {
         struct str part;
@@ -113,12 +119,12 @@ static void put_claimed(struct outbuf *out, const struct record *r) {
     const struct authn_result *authn = &r->decision->authn;
     if (authn->claimed.len == 0 || r->decision->user != NULL) return;
     if (authn->claimed_is_known) {
-        put_str(out, STR("user_claimed"), authn->claimed);
+        put_str(out, KEY("user_claimed"), authn->claimed);
         return;
     }
     uint8_t mac[32];
     if (!hash_hmac_sha256(r->hasher, r->claim_key, authn->claimed, mac)) return;
-    put_name(out, STR("user_claimed"));
+    outbuf_put(out, KEY("user_claimed"));
     outbuf_char(out, '"');
     outbuf_hex(out, mac, 8);
     outbuf_put(out, STR("\",\"user_claimed_hashed\":true"));
@@ -132,12 +138,12 @@ static void put_missed(struct outbuf *out, const struct grant_missed *missed) {
     outbuf_put(&place, missed->grant->file);
     outbuf_char(&place, ':');
     outbuf_u64(&place, missed->grant->line);
-    put_str(out, STR("lapsed"), str_of(grant_limit_str(missed->limit)));
-    if (!place.full) put_str(out, STR("lapsed_grant"), outbuf_str(&place));
+    put_word(out, KEY("lapsed"), grant_limit_str(missed->limit));
+    if (!place.full) put_str(out, KEY("lapsed_grant"), outbuf_str(&place));
 }
 
-static void put_strs(struct outbuf *out, struct str name, const struct str *list, size_t count) {
-    put_name(out, name);
+static void put_strs(struct outbuf *out, struct str key, const struct str *list, size_t count) {
+    outbuf_put(out, key);
     outbuf_char(out, '[');
     for (size_t i = 0; i < count; i++) {
         if (i > 0) outbuf_char(out, ',');
@@ -150,70 +156,69 @@ static void put_strs(struct outbuf *out, struct str name, const struct str *list
 
 /* What was let through, by name: changes.h. */
 static void put_changes(struct outbuf *out, const struct changes *c) {
-    put_strs(out, STR("changed"), c->names, c->count);
-    if (c->value_count > 0) put_strs(out, STR("changed_values"), c->values, c->value_count);
+    put_strs(out, KEY("changed"), c->names, c->count);
+    if (c->value_count > 0) put_strs(out, KEY("changed_values"), c->values, c->value_count);
     if (c->more) outbuf_put(out, STR(",\"changed_more\":true"));
     if (c->unseen) outbuf_put(out, STR(",\"changed_unseen\":true"));
 }
 
 static void put_decision(struct outbuf *out, const struct record *r) {
     const struct decision *d = r->decision;
-    if (d->user != NULL) put_str(out, STR("user"), d->user->name);
+    if (d->user != NULL) put_str(out, KEY("user"), d->user->name);
     put_claimed(out, r);
-    put_str(out, STR("role"), d->role);
-    if (d->user != NULL) put_str(out, STR("digest_alg"), hash_name(d->authn.algorithm));
+    put_str(out, KEY("role"), d->role);
+    if (d->user != NULL) put_str(out, KEY("digest_alg"), hash_name(d->authn.algorithm));
     if (d->asked_phone != NULL) {
-        put_str(out, STR("phone_id"), d->asked_phone->id);
-        put_str(out, STR("phone_model"), d->asked_phone->profile->name);
+        put_str(out, KEY("phone_id"), d->asked_phone->id);
+        put_str(out, KEY("phone_model"), d->asked_phone->profile->name);
     }
-    if (d->rule != NULL) put_str(out, STR("rule_id"), d->rule->name);
-    if (d->rule != NULL) put_str(out, STR("class"), d->rule->class);
-    put_str(out, STR("exception"), d->exception);
+    if (d->rule != NULL) put_str(out, KEY("rule_id"), d->rule->name);
+    if (d->rule != NULL) put_str(out, KEY("class"), d->rule->class);
+    put_str(out, KEY("exception"), d->exception);
     if (d->changes.possible) put_changes(out, &d->changes);
     if (d->verdict == DECIDE_DENY && d->missed.grant != NULL) put_missed(out, &d->missed);
     if (d->origin.verdict == ORIGIN_UNCHECKED) return;
-    put_str(out, STR("origin"), str_of(origin_verdict_str(d->origin.verdict)));
-    put_str(out, STR("origin_site"), d->origin.from);
+    put_word(out, KEY("origin"), origin_verdict_str(d->origin.verdict));
+    put_str(out, KEY("origin_site"), d->origin.from);
 }
 
 /* The canonical path where there is one: it is what the phone was or would have been asked for. */
 static void put_request(struct outbuf *out, const struct record *r) {
     const struct request_view *view = r->view;
-    put_str(out, STR("method"), view->method_name);
-    put_str(out, STR("host"), view->authority);
+    put_str(out, KEY("method"), view->method_name);
+    put_str(out, KEY("host"), view->authority);
     bool canonical = r->decision != NULL && r->decision->path.decoded.len > 0;
-    put_str(out, STR("path"), canonical ? r->decision->path.decoded : view->path);
+    put_str(out, KEY("path"), canonical ? r->decision->path.decoded : view->path);
     if (view->query.ptr != NULL) put_query_keys(out, view->query);
     if (view->body == BODY_NONE) return;
-    put_name(out, STR("body")); /* there was one: phonegate replay has to know */
-    outbuf_put(out, STR("true"));
+    outbuf_put(out, STR(",\"body\":true")); /* there was one: phonegate replay has to know */
 }
 
 static void compose(struct outbuf *out, const struct record *r) {
     put_time(out);
-    put_str(out, STR("event"), str_of(r->event));
-    put_str(out, STR("outcome"), str_of(r->outcome));
-    put_str(out, STR("reason"), str_of(r->reason));
-    put_str(out, STR("src_ip"), r->src_ip);
-    put_num(out, STR("src_port"), r->src_port);
-    put_num(out, STR("conn_id"), (int64_t)r->conn_id);
-    if (r->request_id > 0) put_num(out, STR("req_id"), (int64_t)r->request_id);
-    put_str(out, STR("tls_version"), str_of(r->tls_version));
-    put_str(out, STR("tls_cipher"), str_of(r->tls_cipher));
+    put_word(out, KEY("event"), r->event);
+    put_word(out, KEY("outcome"), r->outcome);
+    put_word(out, KEY("reason"), r->reason);
+    put_str(out, KEY("src_ip"), r->src_ip);
+    put_num(out, KEY("src_port"), r->src_port);
+    put_num(out, KEY("conn_id"), (int64_t)r->conn_id);
+    if (r->request_id > 0) put_num(out, KEY("req_id"), (int64_t)r->request_id);
+    put_word(out, KEY("tls_version"), r->tls_version);
+    put_word(out, KEY("tls_cipher"), r->tls_cipher);
     if (r->decision != NULL) put_decision(out, r);
-    put_str(out, STR("phone_addr"), r->phone_addr);
-    put_str(out, STR("upstream_account"), r->phone_account);
+    put_str(out, KEY("phone_addr"), r->phone_addr);
+    put_str(out, KEY("upstream_account"), r->phone_account);
     if (r->view != NULL) put_request(out, r);
-    put_str(out, STR("policy_version"), r->policy_version);
-    if (r->status > 0) put_num(out, STR("status"), r->status);
-    if (r->phone_status > 0) put_num(out, STR("upstream_status"), r->phone_status);
-    put_str(out, STR("cache"), str_of(r->cache));
-    put_num(out, STR("bytes_in"), (int64_t)r->bytes_in);
-    put_num(out, STR("bytes_out"), (int64_t)r->bytes_out);
-    put_num(out, STR("dur_ms"), r->total_ms);
-    put_num(out, STR("queue_ms"), r->queue_ms);
-    put_num(out, STR("connect_ms"), r->connect_ms);
-    put_num(out, STR("first_byte_ms"), r->first_byte_ms);
+    put_str(out, KEY("policy_version"), r->policy_version);
+    if (r->status > 0) put_num(out, KEY("status"), r->status);
+    if (r->phone_status > 0) put_num(out, KEY("upstream_status"), r->phone_status);
+    put_word(out, KEY("cache"), r->cache);
+    put_num(out, KEY("bytes_in"), (int64_t)r->bytes_in);
+    put_num(out, KEY("bytes_out"), (int64_t)r->bytes_out);
+    put_num(out, KEY("dur_ms"), r->total_ms);
+    put_num(out, KEY("queue_ms"), r->queue_ms);
+    put_num(out, KEY("connect_ms"), r->connect_ms);
+    put_num(out, KEY("first_byte_ms"), r->first_byte_ms);
     outbuf_char(out, '}');
 }
 
