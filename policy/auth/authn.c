@@ -368,10 +368,11 @@ void authn_check(const struct authn_ctx *ctx, const struct request_view *req,
     }
     if (!fits_challenge(ctx->digest, &a, result)) return;
     if (!hash_claim(ctx, &claim)) return; /* without its count nobody is let in: a challenge */
-    struct str name = {(const char *)claim.hash, claim.hash_len};
-    if (!authn_guard_admits(ctx, name, result)) return;
+    const struct lockout_who who =
+        authn_guard_who(ctx, (struct str){(const char *)claim.hash, claim.hash_len});
+    if (!authn_guard_admits(ctx, &who, result)) return;
     prove(ctx, req, &a, claim.user, result);
-    authn_guard_settle(ctx, name, value_of(&a, FIELD_NONCE), result);
+    authn_guard_settle(ctx, &who, value_of(&a, FIELD_NONCE), result);
 }
 
 const char *authn_reason_str(enum authn_reason reason) {

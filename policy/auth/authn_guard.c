@@ -1,14 +1,16 @@
 #include "policy/auth/authn_guard.h"
 
-static struct lockout_who who_is(const struct authn_ctx *ctx, struct str name) {
-    return (struct lockout_who){lockout_user_key(ctx->guard.lockout, name), ctx->guard.address};
+struct lockout_who authn_guard_who(const struct authn_ctx *ctx, struct str name) {
+    const struct lockout *lockout = ctx->guard.lockout;
+    return (struct lockout_who){.user = lockout != NULL ? lockout_user_key(lockout, name) : 0,
+                                .address = ctx->guard.address};
 }
 
-bool authn_guard_admits(const struct authn_ctx *ctx, struct str name, struct authn_result *result) {
+bool authn_guard_admits(const struct authn_ctx *ctx, const struct lockout_who *who,
+                        struct authn_result *result) {
     if (ctx->guard.lockout == NULL) return true;
-    const struct lockout_who who = who_is(ctx, name);
     uint64_t left =
-        lockout_left_ms(ctx->guard.lockout, &ctx->guard.settings->lockout, &who, ctx->now_ms);
+        lockout_left_ms(ctx->guard.lockout, &ctx->guard.settings->lockout, who, ctx->now_ms);
     if (left == 0) return true;
     result->verdict = AUTHN_LOCKED;
     result->reason = AUTHN_REASON_LOCKED;
@@ -41,14 +43,13 @@ static void check_session(const struct authn_ctx *ctx, struct str nonce,
     end_session(result, AUTHN_REASON_SESSION_OVER);
 }
 
-void authn_guard_settle(const struct authn_ctx *ctx, struct str name, struct str nonce,
-                        struct authn_result *result) {
+void authn_guard_settle(const struct authn_ctx *ctx, const struct lockout_who *who,
+                        struct str nonce, struct authn_result *result) {
     if (result->user != NULL && ctx->guard.sessions != NULL) check_session(ctx, nonce, result);
     if (ctx->guard.lockout == NULL) return;
-    const struct lockout_who who = who_is(ctx, name);
     if (result->verdict == AUTHN_OK)
-        lockout_proved(ctx->guard.lockout, &who, ctx->now_ms);
+        lockout_proved(ctx->guard.lockout, who, ctx->now_ms);
     else if (result->counts_as_failure)
-        lockout_failed(ctx->guard.lockout, &ctx->guard.settings->lockout, &who, result->claimed,
+        lockout_failed(ctx->guard.lockout, &ctx->guard.settings->lockout, who, result->claimed,
                        result->claimed_is_known, ctx->now_ms);
 }
