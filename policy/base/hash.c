@@ -55,16 +55,19 @@ struct str hash_name(enum hash_alg alg) {
 /* What goes into a Digest response is shorter; one call into libcrypto is cheaper than ten. */
 #define GATHER_MAX 512
 
-/* Put the parts into one buffer; 0 where they do not fit. */
+/* Put the parts into one buffer; 0 where they do not fit, and then nothing is left in it. */
 static size_t gather(const struct str *parts, size_t count, uint8_t buffer[GATHER_MAX]) {
     size_t len = 0;
     for (size_t i = 0; i < count; i++) {
-        if (parts[i].len > GATHER_MAX - len) return 0;
+        if (parts[i].len > GATHER_MAX - len) {
+            bytes_wipe(buffer, len);
+            return 0;
+        }
+        if (parts[i].len == 1) /* every other one is a colon */
+            buffer[len] = (uint8_t)parts[i].ptr[0];
+        else if (parts[i].len > 1)
+            memcpy(buffer + len, parts[i].ptr, parts[i].len);
         len += parts[i].len;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i].len > 0) memcpy(buffer, parts[i].ptr, parts[i].len);
-        buffer += parts[i].len;
     }
     return len;
 }
