@@ -112,13 +112,12 @@ static bool is_first(const struct filter *f, size_t at) {
     return true;
 }
 
-/* The parsers on both sides refuse these; a line written here must not depend on that. */
+/* The parsers on both sides refuse control octets; a line written here must not depend on that. */
 static bool can_be_sent(struct str value) {
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
-    }
-    return true;
+    size_t at = str_visible(value);
+    while (at < value.len && value.ptr[at] == '\t')
+        at += 1 + str_visible(str_part(value, at + 1, value.len));
+    return at == value.len;
 }
 
 static void begin(const struct filter *f, struct str name) {

@@ -19,10 +19,6 @@ static bool is_text(char c) {
     return ((unsigned char)c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
-static bool is_token(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || ascii_is_tchar(c);
-}
-
 static bool is_done(const struct reader *r) {
     return r->at == r->end;
 }
@@ -56,7 +52,7 @@ static struct str take(struct reader *r, const char *to) {
 
 static struct str take_token(struct reader *r) {
     const char *to = r->at;
-    while (to < r->end && is_token(*to)) to++;
+    while (to < r->end && ascii_is_tchar(*to)) to++;
     return take(r, to);
 }
 

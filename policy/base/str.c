@@ -32,6 +32,7 @@ char ascii_lower(char c) {
 }
 
 bool str_same_icase(const char *a, const char *b, size_t len) {
+    if (memcmp(a, b, len) == 0) return true; /* most write names as we do */
     for (size_t i = 0; i < len; i++) {
         char x = a[i];
         char y = b[i];
@@ -120,14 +121,27 @@ static inline uint64_t sip_load(const char *at) {
     return word;
 }
 
-/* The last s.len % 8 octets; of a longer text they are the end of its last eight. */
+/* Four octets, likewise. */
+static inline uint64_t sip_load_half(const char *at) {
+    uint32_t half;
+    memcpy(&half, at, sizeof(half));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    half = __builtin_bswap32(half);
+#endif
+    return half;
+}
+
+/* The last s.len % 8 octets; of a longer text they are the end of its last eight. A shorter one is
+ * put together without a loop from pieces that overlap. */
 static inline uint64_t sip_load_rest(struct str s) {
     size_t count = s.len % 8;
     if (count == 0) return 0;
     if (s.len > 8) return sip_load(s.ptr + s.len - 8) >> (64 - 8 * count);
-    uint64_t word = 0;
-    for (size_t i = 0; i < count; i++) word |= (uint64_t)(unsigned char)s.ptr[i] << (8 * i);
-    return word;
+    if (count >= 4)
+        return sip_load_half(s.ptr) | sip_load_half(s.ptr + count - 4) << (8 * (count - 4));
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    return p[0] | (uint64_t)p[count / 2] << (8 * (count / 2)) |
+           (uint64_t)p[count - 1] << (8 * (count - 1));
 }
 
 /* Every octet that is an upper-case letter gets the bit that makes it lower case. Octets above 0x7f
@@ -173,6 +187,24 @@ size_t str_plain(struct str s) {
     }
     /* What follows the end is 0, which is odd. */
     return at + (size_t)__builtin_ctzll(odd_octets(sip_load_rest(s))) / 8;
+}
+
+/* Likewise for control octets, which are below SP or DEL. */
+static inline uint64_t control_octets(uint64_t word) {
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t del = word ^ ones * 0x7f;
+    uint64_t control = ((word - ones * 0x20) & ~word) | ((del - ones) & ~del);
+    return control & (ones * 0x80);
+}
+
+size_t str_visible(struct str s) {
+    size_t at = 0;
+    for (; s.len - at >= 8; at += 8) {
+        uint64_t control = control_octets(sip_load(s.ptr + at));
+        if (control != 0) return at + (size_t)__builtin_ctzll(control) / 8;
+    }
+    /* What follows the end is 0, a control octet. */
+    return at + (size_t)__builtin_ctzll(control_octets(sip_load_rest(s))) / 8;
 }
 
 /* Four octets, the first one lowest, as eight digits in the order of memory. */
@@ -228,27 +260,25 @@ bool ascii_is_hex(char c) {
     return ascii_hex_value(c) >= 0;
 }
 
+/* Letters, digits and fifteen signs. */
+static const bool tchars[256] = {
+    ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true, ['\''] = true,
+    ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true, ['^'] = true, ['_'] = true,
+    ['`'] = true, ['|'] = true, ['~'] = true, ['0'] = true, ['1'] = true, ['2'] = true,
+    ['3'] = true, ['4'] = true, ['5'] = true, ['6'] = true, ['7'] = true, ['8'] = true,
+    ['9'] = true, ['A'] = true, ['B'] = true, ['C'] = true, ['D'] = true, ['E'] = true,
+    ['F'] = true, ['G'] = true, ['H'] = true, ['I'] = true, ['J'] = true, ['K'] = true,
+    ['L'] = true, ['M'] = true, ['N'] = true, ['O'] = true, ['P'] = true, ['Q'] = true,
+    ['R'] = true, ['S'] = true, ['T'] = true, ['U'] = true, ['V'] = true, ['W'] = true,
+    ['X'] = true, ['Y'] = true, ['Z'] = true, ['a'] = true, ['b'] = true, ['c'] = true,
+    ['d'] = true, ['e'] = true, ['f'] = true, ['g'] = true, ['h'] = true, ['i'] = true,
+    ['j'] = true, ['k'] = true, ['l'] = true, ['m'] = true, ['n'] = true, ['o'] = true,
+    ['p'] = true, ['q'] = true, ['r'] = true, ['s'] = true, ['t'] = true, ['u'] = true,
+    ['v'] = true, ['w'] = true, ['x'] = true, ['y'] = true, ['z'] = true,
+};
+
 bool ascii_is_tchar(char c) {
-    switch (c) {
-    case '!':
-    case '#':
-    case '$':
-    case '%':
-    case '&':
-    case '\'':
-    case '*':
-    case '+':
-    case '-':
-    case '.':
-    case '^':
-    case '_':
-    case '`':
-    case '|':
-    case '~':
-        return true;
-    default:
-        return ascii_is_alpha(c) || ascii_is_digit(c);
-    }
+    return tchars[(unsigned char)c];
 }
 
 /* Length of the well-formed UTF-8 sequence at `p`, 0 where there is none (RFC 3629 section 4). */

@@ -65,6 +65,9 @@ uint64_t str_hash(struct str s, const uint64_t key[2], bool fold);
  * HTTP or JSON holds as it is. */
 size_t str_plain(struct str s);
 
+/* How many octets at the front are no control octets: blanks, VCHAR and obs-text of RFC 9110. */
+size_t str_visible(struct str s);
+
 /* The octets as lower-case hex, 2 * len characters into `out`. Takes the same time whatever they
  * are. */
 void str_put_hex(const uint8_t *bytes, size_t len, char *out);

@@ -40,20 +40,13 @@ static size_t reading_end(const struct http_scan *scan, size_t len,
     return scan->lines == 0 && longest < end ? longest : end;
 }
 
-/* None of eight octets is below SP or DEL. The sums borrow only across an octet that is itself one,
- * so the answer for all eight is exact; obs-text (the top bit) is masked out. */
-static bool eight_plain(const char *p) {
-    const uint64_t ones = UINT64_MAX / 255;
-    uint64_t v;
-    memcpy(&v, p, sizeof(v));
-    uint64_t del = v ^ (ones * 0x7f);
-    uint64_t below = (v - ones * 0x20) & ~v;
-    return ((below | ((del - ones) & ~del)) & (ones * 0x80)) == 0;
-}
-
+/* A field may hold everything but control octets, and tabs. */
 static size_t skip_field_octets(const char *p, size_t at, size_t end) {
-    while (at < end && end - at >= 8 && eight_plain(p + at)) at += 8;
-    while (at < end && http_is_octet(p[at], OCTET_FIELD)) at++;
+    while (at < end) {
+        at += str_visible((struct str){p + at, end - at});
+        if (at == end || p[at] != '\t') break;
+        at++;
+    }
     return at;
 }
 

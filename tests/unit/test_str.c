@@ -151,16 +151,21 @@ static void plain_octets(void **state) {
     for (size_t len = 0; len <= sizeof(text); len++) {
         memset(text, 'a', sizeof(text));
         assert_int_equal(str_plain((struct str){text, len}), len);
+        assert_int_equal(str_visible((struct str){text, len}), len);
         for (size_t at = 0; at < len; at++) {
             for (unsigned octet = 0; octet < 256; octet++) {
                 bool plain = octet >= 0x20 && octet <= 0x7e && octet != '"' && octet != '\\';
                 memset(text, octet & 1 ? '~' : ' ', sizeof(text));
                 text[at] = (char)octet;
                 assert_int_equal(str_plain((struct str){text, len}), plain ? len : at);
+                bool visible = octet >= 0x20 && octet != 0x7f;
+                assert_int_equal(str_visible((struct str){text, len}), visible ? len : at);
             }
         }
     }
     assert_int_equal(str_plain(STR_NONE), 0);
+    assert_int_equal(str_visible(STR_NONE), 0);
+    assert_int_equal(str_visible(STR("\xff\x80 \xa0\x9f\r\n")), 5);
 }
 
 static void hex_of_every_octet(void **state) {
