@@ -214,6 +214,14 @@ static void sort_phones(json_t *phones) {
 
 /* ---- the summary ---- */
 
+bool report_is_closed(const json_t *phone) {
+    const char *step;
+    json_t *state;
+    json_object_foreach(json_object_get(phone, "steps"), step,
+                        state) if (strcmp(json_string_value(state), "closed") == 0) return true;
+    return false;
+}
+
 static void count_up(json_t *object, const char *name) {
     json_object_set_new(object, name, json_integer((json_int_t)report_number(object, name) + 1));
 }
@@ -234,14 +242,12 @@ void audit_report_finish(json_t *report) {
     for (unsigned step = 1; step < HARDEN_STEPS; step++)
         json_object_set_new(steps, harden_step_str(step), counters(states, ARRAY_LEN(states)));
     json_array_foreach(phones, i, phone) {
-        bool is_closed = false;
         for (unsigned step = 1; step < HARDEN_STEPS; step++) {
             const char *name = harden_step_str(step);
-            const char *state = report_text(json_object_get(phone, "steps"), name);
-            count_up(json_object_get(steps, name), state);
-            is_closed |= strcmp(state, "closed") == 0;
+            count_up(json_object_get(steps, name),
+                     report_text(json_object_get(phone, "steps"), name));
         }
-        closed += is_closed;
+        closed += report_is_closed(phone);
         if (report_text(phone, "trouble")[0] != '\0')
             count_up(trouble, report_text(phone, "trouble"));
         if (!report_flag(phone, "short")) continue;

@@ -309,7 +309,8 @@ static void put_phone(const json_t *phone, size_t number, FILE *to) {
     (void)fputs("</b> ", to);
     if (!report_is(phone, "name", report_text(phone, "id"))) esc(to, report_text(phone, "name"));
     (void)fputs(" ", to);
-    put_state(to, report_flag(phone, "short") ? "fails" : "holds");
+    const char *well = report_is_closed(phone) ? "closed" : "holds";
+    put_state(to, report_flag(phone, "short") ? "fails" : well);
     if (change[0] != '\0') {
         (void)fputs(" <b>", to);
         esc(to, change);

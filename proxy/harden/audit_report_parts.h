@@ -8,6 +8,8 @@
 const char *report_text(const json_t *object, const char *name);
 bool report_is(const json_t *object, const char *name, const char *value);
 bool report_flag(const json_t *object, const char *name);
+/* Its web interface is off, as it should be: what a step is was taken from its file. */
+bool report_is_closed(const json_t *phone);
 size_t report_number(const json_t *object, const char *name);
 
 /* A trouble in words, without markup. */

@@ -510,6 +510,7 @@ def test_a_closed_phone_rests_on_its_file(closed):
     assert "1 closed: the web interface is off, what it is provisioned with counts." in text
     assert "The web interface of 1 is off: what they are provisioned with counts." in page
     assert page.count('<span class="s closed">closed</span>') >= 3
+    assert 'Reception <span class="s closed">closed</span></summary>' in page
     assert gate.record(event="phone_audited", phone_id="101")["steps"] == \
         "1=closed 2=closed 3=holds 4=closed beyond=unknown"
 
