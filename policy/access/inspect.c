@@ -14,7 +14,9 @@ enum rules_body inspect_body(const struct policy *policy, const struct request_v
 
 static bool has_equals(struct str path) {
     for (size_t i = 0; i < path.len; i++) {
-        if (path.ptr[i] == '=' || str_equal_icase(str_part(path, i, 3), STR("%3d"))) return true;
+        const char c = path.ptr[i];
+        if (c == '=' || (c == '%' && str_equal_icase(str_part(path, i, 3), STR("%3d"))))
+            return true;
     }
     return false;
 }

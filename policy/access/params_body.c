@@ -227,13 +227,14 @@ static size_t skip_blanks(struct str line, size_t at) {
     return at;
 }
 
-/* What stands behind `name=` at `at`: between quotes of either kind, or up to what ends a word. */
+/* What stands behind `name=` at `at`: between quotes of either kind, or up to what ends a word. A
+ * '=' does, too: words of one line must not overlap. */
 static struct str word_at(struct str line, size_t at) {
     struct str rest = str_part(line, at, line.len);
     bool quoted = rest.len > 0 && params_has_any(str_part(rest, 0, 1), "\"'");
     if (quoted) return str_part(rest, 1, str_find(rest, rest.ptr[0], 1) - 1);
     size_t end = 0;
-    while (end < rest.len && !params_has_any(str_part(rest, end, 1), " \t;,<>/\"'")) end++;
+    while (end < rest.len && !params_has_any(str_part(rest, end, 1), " \t;,=<>/\"'")) end++;
     return str_part(rest, 0, end);
 }
 

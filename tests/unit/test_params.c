@@ -110,6 +110,74 @@ static void U06_kinds_of_bodies(void **state) {
     }
 }
 
+/* Judging costs time for each octet of each name, so names must not overlap without end: a body of
+ * one piece again and again is where they would. */
+static void U06_the_names_of_a_body_are_no_longer_than_some_bodies(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"form", "plain", "multi"};
+    static const char *const pieces[] = {"name=",
+                                         "name ",
+                                         "name='",
+                                         "name=\"",
+                                         "name='name=\"",
+                                         "name=\"'",
+                                         "filename=",
+                                         ";name=",
+                                         ";name=\"",
+                                         ";name*='",
+                                         "<",
+                                         "< ",
+                                         "<a ",
+                                         "<name=",
+                                         "&",
+                                         "?",
+                                         "=",
+                                         ":",
+                                         ";",
+                                         "%",
+                                         "%26",
+                                         "%3d",
+                                         "a=",
+                                         "a:",
+                                         "a;b=",
+                                         "a&b",
+                                         "$",
+                                         "'",
+                                         "\"",
+                                         "\\",
+                                         " ",
+                                         "\t",
+                                         "\r\n ",
+                                         "\n--b\n",
+                                         "content-disposition:name=",
+                                         "\ncontent-type:name=\"a",
+                                         "\ncontent-disposition:;name="};
+    enum { LEN = 1 << 16 };
+    char *text = malloc(LEN);
+    assert_non_null(text);
+    for (size_t i = 0; i < ARRAY_LEN(kinds) * ARRAY_LEN(pieces) * 3; i++) {
+        static const char *const begins[] = {"", "<", "Content-Disposition: form-data;"};
+        struct str kind = str_of(kinds[i % 3]), begin = str_of(begins[i / 3 % 3]);
+        struct str piece = str_of(pieces[i / 9]);
+        struct arena arena;
+        struct params params = {0};
+        struct outbuf out;
+        outbuf_init(&out, text, LEN);
+        outbuf_put(&out, begin);
+        while (out.len + piece.len < LEN) outbuf_put(&out, piece);
+        arena_init(&arena, (size_t)1 << 28);
+        assert_int_not_equal(params_add_body(&params, type_of(kind), outbuf_str(&out), &arena),
+                             PARAMS_NO_MEMORY);
+        size_t octets = 0;
+        for (size_t n = 0; n < params.count; n++) octets += params.list[n].name.len;
+        if (octets > 8 * (size_t)LEN || params.count > 4 * (size_t)LEN)
+            fail_msg(STR_FMT " of " STR_FMT STR_FMT ": %zu names, %zu octets", STR_ARG(kind),
+                     STR_ARG(begin), STR_ARG(piece), params.count, octets);
+        arena_release(&arena);
+    }
+    free(text);
+}
+
 static void a_full_arena_is_never_a_short_list(void **state) {
     (void)state;
     for (size_t cap = 0; cap < 2800; cap += 16) {
@@ -144,6 +212,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(U05_U06_R16_all_names_are_found),
         cmocka_unit_test(U06_kinds_of_bodies),
+        cmocka_unit_test(U06_the_names_of_a_body_are_no_longer_than_some_bodies),
         cmocka_unit_test(a_full_arena_is_never_a_short_list),
         cmocka_unit_test(verdicts_have_names),
     };
