@@ -27,7 +27,7 @@ struct breakers *breakers_open(uv_loop_t *loop, struct str dir);
 /* At the start, before anybody uses these phones. */
 void breakers_restore(struct breakers *b, struct phone *const *phones, size_t count,
                       uint64_t now_ms);
-/* From now on these are looked at; they stay in memory until the next call, or breakers_stop. */
+/* From now on these are looked at; they stay in memory until the next call, or breakers_free. */
 void breakers_watch(struct breakers *b, struct phone *const *phones, size_t count);
 /* The loop is to end: what there is is written in breakers_free. */
 void breakers_stop(struct breakers *b);
