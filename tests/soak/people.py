@@ -15,6 +15,9 @@ from rawhttp import head
 NAMES = ["ada", "ben", "cleo", "dan", "eve", "finn"]
 PEOPLE = 2 * len(NAMES)
 ORIGIN = [("Origin", "https://gate.localhost")]
+# So often a person gives the password once more after signing out somewhere: each time the chance that somebody
+# signs out in between is some percent.
+ASKED_AGAIN = 20
 REASON = re.compile(rb"<small>[0-9]{3} ([a-z_0-9]+)")
 
 # name: method, path at a phone, body, only for administrators
@@ -101,11 +104,14 @@ class Person(threading.Thread):
         self.ledger.seen()
         if answer.cut:
             self.session.close()
-        for _ in range(3):      # the other window may do so again, or a moment ago
-            if answer.status == 401 and self.ledger.signed_out(self.user, self.proven):
-                self.session.digest.challenge = None    # the browser asks for the password again
-                begin = time.time()
-                answer = ask_once()
+        again = 0               # the other window may sign out again before our password is there
+        while answer.status == 401 and again < ASKED_AGAIN and self.ledger.signed_out(self.user, self.proven):
+            self.session.digest.challenge = None        # the browser asks for the password again
+            begin = time.time()
+            answer = ask_once()
+            again += 1
+        if again > 0:
+            self.ledger.asked_again(again)
         if answer.status != 401:
             self.proven = begin
         return answer

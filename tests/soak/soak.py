@@ -124,6 +124,7 @@ def verdict(gate, rest, ledger, sampler, generator, reader, house):
         ("reloads, rotations", "%d" % reader.reloads, True),
         ("records", "%d, %s" % (ledger.records, reader.gaps or "none missing"), not reader.gaps),
         ("failed requests by reason", ledger.by_reason(), True),
+        ("passwords given once more", ", ".join("%d times: %d" % pair for pair in sorted(ledger.again.items())), True),
         ("unexplained", "%d%s" % (len(ledger.unexplained),
                                   "".join("\n    " + text for text in ledger.unexplained[:10])),
          not ledger.unexplained),

@@ -33,6 +33,7 @@ class Ledger:
         self.unexplained = []
         self.reasons = collections.Counter()
         self.signed = collections.defaultdict(list)
+        self.again = collections.Counter()
 
     def seen(self):
         with self.lock:
@@ -53,6 +54,11 @@ class Ledger:
         """Has somebody signed this user out since then (or just before: it was under way)?"""
         with self.lock:
             return any(moment > since - 5 for moment in self.signed[user])
+
+    def asked_again(self, times):
+        """Somebody who was signed out gave the password so often before it was taken."""
+        with self.lock:
+            self.again[times] += 1
 
     def record(self, record):
         """One record of a request that failed, or was denied to somebody, or of an event that is no request."""
