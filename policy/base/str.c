@@ -179,16 +179,6 @@ static inline uint64_t odd_octets(uint64_t word) {
     return odd & (ones * 0x80);
 }
 
-size_t str_plain(struct str s) {
-    size_t at = 0;
-    for (; s.len - at >= 8; at += 8) {
-        uint64_t odd = odd_octets(sip_load(s.ptr + at));
-        if (odd != 0) return at + (size_t)__builtin_ctzll(odd) / 8;
-    }
-    /* What follows the end is 0, which is odd. */
-    return at + (size_t)__builtin_ctzll(odd_octets(sip_load_rest(s))) / 8;
-}
-
 /* Likewise for control octets, which are below SP or DEL. */
 static inline uint64_t control_octets(uint64_t word) {
     const uint64_t ones = UINT64_C(0x0101010101010101);
@@ -197,14 +187,22 @@ static inline uint64_t control_octets(uint64_t word) {
     return control & (ones * 0x80);
 }
 
-size_t str_visible(struct str s) {
+/* How many octets stand before the first that is marked; 0, which follows the end, must be. */
+static inline size_t octets_before(struct str s, uint64_t (*marks_of)(uint64_t word)) {
     size_t at = 0;
     for (; s.len - at >= 8; at += 8) {
-        uint64_t control = control_octets(sip_load(s.ptr + at));
-        if (control != 0) return at + (size_t)__builtin_ctzll(control) / 8;
+        uint64_t marks = marks_of(sip_load(s.ptr + at));
+        if (marks != 0) return at + (size_t)__builtin_ctzll(marks) / 8;
     }
-    /* What follows the end is 0, a control octet. */
-    return at + (size_t)__builtin_ctzll(control_octets(sip_load_rest(s))) / 8;
+    return at + (size_t)__builtin_ctzll(marks_of(sip_load_rest(s))) / 8;
+}
+
+size_t str_plain(struct str s) {
+    return octets_before(s, odd_octets);
+}
+
+size_t str_visible(struct str s) {
+    return octets_before(s, control_octets);
 }
 
 /* Four octets, the first one lowest, as eight digits in the order of memory. */
