@@ -20,6 +20,16 @@ class Closed(Exception):
     """The connection ended before an answer began."""
 
 
+def unless_turned_away(condition):
+    """For wait_for: who gets no connection asks again."""
+    def asked():
+        try:
+            return condition()
+        except (OSError, Closed):
+            return None
+    return asked
+
+
 class Answer:
     def __init__(self, status, reason, headers, body=b"", interim=()):
         self.status = status

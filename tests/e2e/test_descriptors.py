@@ -11,7 +11,7 @@ import pytest
 
 import gate as gate_module
 from gate import SLOWER, status_listener, wait_for
-from rawhttp import Client, Closed, head
+from rawhttp import Client, Closed, head, unless_turned_away
 
 PAGE = "/phone/101/info.htm"
 CLOSE_WAIT = "08"      # in /proc/net/tcp
@@ -87,7 +87,7 @@ def test_people_are_served_and_newcomers_turned_away(new_gate, sign_in, crowd):
     assert cpu_seconds(gate) - before < 0.5 * SLOWER
     assert "server.accept_failed" in gate.stderr()
     crowd.leave()
-    wait_for(lambda: sign_in(gate, "bob").get(PAGE).status == 200, 5, "room again")
+    wait_for(unless_turned_away(lambda: sign_in(gate, "bob").get(PAGE).status == 200), 5, "room again")
     give_back()
     assert refused(gate) > 0 and person.get(PAGE).status == 200
 

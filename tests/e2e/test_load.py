@@ -11,7 +11,7 @@ import time
 import pytest
 
 from gate import SANITIZER, SLOWER, kernel_buffers, status_listener, wait_for
-from rawhttp import Client, Closed, head
+from rawhttp import Client, Closed, head, unless_turned_away
 from digestclient import Digest
 
 LONG = "/phone/101/trace.pcap"
@@ -174,7 +174,7 @@ def test_no_descriptor_left(new_gate, sign_in):
     assert cpu_seconds(gate) - before < 0.5 * SLOWER
     for c in clients:
         c.close()
-    wait_for(lambda: sign_in(gate, "alice").get("/phone/101/info.htm").status == 200, 5,
+    wait_for(unless_turned_away(lambda: sign_in(gate, "alice").get("/phone/101/info.htm").status == 200), 5,
              "service once there are descriptors")
 
 
@@ -199,7 +199,7 @@ def test_limit_of_connections_in_all(new_gate):
         with Client(gate.port) as c:
             c.send(head("GET", "/"))
             return c.read().status == 401
-    wait_for(is_let_in, 5, "room again")
+    wait_for(unless_turned_away(is_let_in), 5, "room again")
 
 
 def test_slow_heads_and_slow_bodies(new_gate):
