@@ -279,6 +279,13 @@ def all_phones_answer(gate, sign_in):
         assert time.monotonic() - begin < 2 * gate_module.SLOWER
 
 
+def silence_is_over(gate, sign_in):
+    """A phone that left three logins without an answer is left alone for PHONE_SILENT_MS, over reloads too."""
+    for phone in {r["phone_id"] for r in gate.records() if r["event"] == "phone_credentials_rejected"}:
+        with sign_in(gate, "alice", timeout=10 * gate_module.SLOWER) as person:
+            wait_for(lambda: person.get("/phone/%s/info.htm" % phone).status == 200, 75, "%s is asked again" % phone)
+
+
 def test_stress(new_gate, new_phone, sign_in, ca, tmp_path):
     phones = {i: new_phone(pcap_bytes=400_000) for i in ("101", "102", "103")}
     gate = new_gate(phones, limits=LIMITS, lockout={"failures": 0})
@@ -299,6 +306,7 @@ def test_stress(new_gate, new_phone, sign_in, ca, tmp_path):
     time.sleep(LIMITS["phone_first_byte_s"])         # what nobody waits for ends
     for phone in phones.values():
         phone.switch(fault="", keep_alive=True, silent_close=False, framing="length", ms=0)
+    silence_is_over(gate, sign_in)
     all_phones_answer(gate, sign_in)
 
     # One record for each request that was answered, with that status; never two for one.
