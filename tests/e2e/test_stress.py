@@ -281,7 +281,9 @@ def all_phones_answer(gate, sign_in):
 
 def silence_is_over(gate, sign_in):
     """A phone that left three logins without an answer is left alone for PHONE_SILENT_MS, over reloads too."""
-    for phone in {r["phone_id"] for r in gate.records() if r["event"] == "phone_credentials_rejected"}:
+    stopped = [r for r in gate.records() if r["event"] == "phone_credentials_rejected"]
+    assert {r["why"] for r in stopped} <= {"no_answer"}     # no phone here refuses a password
+    for phone in {r["phone_id"] for r in stopped}:
         with sign_in(gate, "alice", timeout=10 * gate_module.SLOWER) as person:
             wait_for(lambda: person.get("/phone/%s/info.htm" % phone).status == 200, 75, "%s is asked again" % phone)
 
